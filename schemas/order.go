@@ -15,6 +15,8 @@ const (
 	Failed
 	Fraud
 	Test // also every order whose is_test is true, whatever its status
+
+	NoStatus Status = 255 // a line of an order that leaves the status to its other lines
 )
 
 // Statuses are the canonical names, indexed by Status.
@@ -52,6 +54,9 @@ type OrderBatch struct {
 	HasCost    []bool     // cost is known
 	Dims       [][]uint32 // one per configured dimension: codes of Interns.Dims[d]; the code of "(none)" where empty
 }
+
+// NoCode is the code of a value that a line of an order leaves to its other lines.
+const NoCode = math.MaxUint32
 
 // Interns are the tables of repeated strings that all batches of a run share.
 type Interns struct {
