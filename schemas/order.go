@@ -39,6 +39,11 @@ type OrderBatch struct {
 	Source uint16  // index of the source among the run's order sources, sorted by name bytewise
 	File   uint32  // index of the file among the run's order files, sorted by (source, path) bytewise
 	Row    int64   // 1-based number of row 0 within its file, the header not counted
+	// Lines says that a row is one line of an order: the ledger adds the amounts of an
+	// order's lines and takes every other column from the first line that has it. In such
+	// a batch OrderedAt may be NoTime, Status NoStatus, Currency and Dims NoCode, and
+	// amounts may be negative; the ledger checks the order once it is whole.
+	Lines bool
 
 	OrderID    Strings // never empty in an accepted row
 	CustomerID Strings // empty: unknown
