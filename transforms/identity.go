@@ -1,0 +1,299 @@
+package transforms
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"sync"
+
+	"github.com/zeebo/xxh3"
+)
+
+// A customer key is what identity works with: one byte for the rank of the id's
+// namespace, then the id, so that comparing keys compares (namespace, id). Customers
+// known by e-mail only have mailRank and the published id.
+const mailRank = 0xff
+
+// MaxNamespaces is the number of namespaces a run can hold.
+const MaxNamespaces = mailRank
+
+// Kinds of rows in the links store; the e-mail follows.
+const (
+	linkPair  = 'p' // then a customer key: this id and this e-mail are one customer
+	linkGuest = 'g' // then a purchase row with an empty key
+)
+
+func hashKey(key []byte) uint64 { return xxh3.Hash(key) }
+
+// namespaceRanks gives each source the rank of its namespace among all, bytewise.
+func namespaceRanks(namespaces []string) []byte {
+	sorted := slices.Compact(slices.Sorted(slices.Values(namespaces)))
+	ranks := make([]byte, len(namespaces))
+	for i, n := range namespaces {
+		k, _ := slices.BinarySearch(sorted, n)
+		ranks[i] = byte(k)
+	}
+	return ranks
+}
+
+// publishedID is the customer_id of a key.
+func (l *Ledger) publishedID(key []byte, buf []byte) []byte {
+	if key[0] == mailRank || !l.several {
+		return append(buf, key[1:]...)
+	}
+	buf = append(buf, l.namespaces[key[0]]...)
+	buf = append(buf, ':')
+	return append(buf, key[1:]...)
+}
+
+// mailKey is the key of a customer known by this e-mail only. The address itself is
+// never kept.
+func (l *Ledger) mailKey(mail []byte) []byte {
+	var sum []byte
+	if len(l.rules.PrivacyKey) > 0 {
+		h := hmac.New(sha256.New, l.rules.PrivacyKey)
+		h.Write(mail)
+		sum = h.Sum(nil)
+	} else {
+		s := sha256.Sum256(mail)
+		sum = s[:]
+	}
+	return append([]byte{mailRank, 'e', '-'}, hex.EncodeToString(sum[:16])...)
+}
+
+// identify connects ids that share an e-mail, gives guests to the customer of their
+// e-mail, and moves the purchases of ids that turned out to be part of another
+// customer. Only ids that share an e-mail with another id are ever held together in
+// memory; all others stay in their partitions.
+func (l *Ledger) identify() error {
+	unions := unionFind{parent: make(map[string]string)}
+	err := l.parallel(len(l.links.parts), func(next func() (int, bool)) error {
+		w := linker{l: l, unions: &unions, rows: l.rows.writer()}
+		for {
+			p, ok := next()
+			if !ok {
+				break
+			}
+			w.partition(p)
+			l.links.drop(p)
+		}
+		w.rows.close()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.counts.LargestIDsPerKey = max(l.counts.LargestIDsPerKey, w.largest)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.linked = unions.roots()
+	l.counts.LinkedIDs = int64(len(l.linked))
+	if len(l.linked) == 0 {
+		return nil
+	}
+	l.linkedBy = make(map[uint64]struct{}, len(l.linked))
+	for k := range l.linked {
+		l.linkedBy[hashKey([]byte(k))] = struct{}{}
+	}
+	return l.moveLinked()
+}
+
+// owner is the key of the customer that key is part of, and whether that is another one.
+func (l *Ledger) owner(key []byte, hash uint64) (string, bool) {
+	if len(l.linked) == 0 {
+		return "", false
+	}
+	if _, ok := l.linkedBy[hash]; !ok {
+		return "", false
+	}
+	root, ok := l.linked[string(key)]
+	return root, ok
+}
+
+// moveLinked copies the purchases of linked ids to the partition of their customer;
+// Fold passes over the originals.
+func (l *Ledger) moveLinked() error {
+	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
+		w := l.moved.writer()
+		var buf []byte
+		for {
+			p, ok := next()
+			if !ok {
+				break
+			}
+			l.rows.each(p, func(row []byte) {
+				rest := reader(row)
+				key := rest.text()
+				if root, ok := l.owner(key, hashKey(key)); ok {
+					buf = append(appendText(buf[:0], []byte(root)), rest...)
+					w.put(l.partition(hashKey([]byte(root))), buf)
+				}
+			})
+		}
+		w.close()
+		return nil
+	})
+}
+
+// linker is one worker of identify.
+type linker struct {
+	l       *Ledger
+	unions  *unionFind
+	rows    *rowWriter
+	largest int64
+
+	table []uint32 // open addressing: index into mails + 1
+	mails []mailbox
+	row   []byte
+}
+
+// mailbox is one e-mail and the keys of the ids that use it.
+type mailbox struct {
+	hash uint64
+	mail []byte
+	key  []byte   // the first one seen
+	more [][]byte // the others
+}
+
+func (w *linker) partition(p int) {
+	w.mails = w.mails[:0]
+	if len(w.table) == 0 {
+		w.table = make([]uint32, 1<<10)
+	}
+	clear(w.table)
+	guests := false
+	w.l.links.each(p, func(row []byte) {
+		if row[0] != linkPair {
+			guests = true
+			return
+		}
+		r := reader(row[1:])
+		mail := r.text()
+		w.pair(mail, r)
+	})
+	for i := range w.mails {
+		m := &w.mails[i]
+		w.largest = max(w.largest, int64(1+len(m.more)))
+		for _, k := range m.more {
+			w.unions.union(m.key, k)
+		}
+	}
+	if guests {
+		w.guests(p)
+	}
+}
+
+// find is the index of an e-mail in mails, or −1 and the free place of the table.
+func (w *linker) find(mail []byte, hash uint64) (int, uint32) {
+	mask := uint32(len(w.table) - 1)
+	i := uint32(hash) & mask
+	for w.table[i] != 0 {
+		k := int(w.table[i] - 1)
+		if m := &w.mails[k]; m.hash == hash && bytes.Equal(m.mail, mail) {
+			return k, i
+		}
+		i = (i + 1) & mask
+	}
+	return -1, i
+}
+
+func (w *linker) pair(mail, key []byte) {
+	hash := hashKey(mail)
+	k, free := w.find(mail, hash)
+	if k >= 0 {
+		m := &w.mails[k]
+		if bytes.Equal(m.key, key) || slices.ContainsFunc(m.more, func(x []byte) bool { return bytes.Equal(x, key) }) {
+			return
+		}
+		m.more = append(m.more, key)
+		return
+	}
+	w.mails = append(w.mails, mailbox{hash: hash, mail: mail, key: key})
+	w.table[free] = uint32(len(w.mails))
+	if 2*len(w.mails) > len(w.table) {
+		w.grow()
+	}
+}
+
+func (w *linker) grow() {
+	w.table = make([]uint32, 2*len(w.table))
+	mask := uint32(len(w.table) - 1)
+	for k := range w.mails {
+		i := uint32(w.mails[k].hash) & mask
+		for w.table[i] != 0 {
+			i = (i + 1) & mask
+		}
+		w.table[i] = uint32(k + 1)
+	}
+}
+
+// guests gives every guest purchase of the partition to the customer of its e-mail.
+func (w *linker) guests(p int) {
+	w.l.links.each(p, func(row []byte) {
+		if row[0] != linkGuest {
+			return
+		}
+		r := reader(row[1:])
+		mail := r.text()
+		r.text() // the empty key
+		k, _ := w.find(mail, hashKey(mail))
+		var key []byte
+		if k >= 0 {
+			key = w.mails[k].key
+		} else {
+			key = w.l.mailKey(mail)
+		}
+		w.row = append(appendText(w.row[:0], key), r...)
+		w.rows.put(w.l.partition(hashKey(key)), w.row)
+	})
+}
+
+// unionFind holds the ids that share an e-mail with another id. The root of a group is
+// its smallest key, so the result does not depend on the order of the unions.
+type unionFind struct {
+	mu     sync.Mutex
+	parent map[string]string
+}
+
+func (u *unionFind) union(a, b []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	x, y := u.find(string(a)), u.find(string(b))
+	if x == y {
+		return
+	}
+	if y < x {
+		x, y = y, x
+	}
+	u.parent[x], u.parent[y] = x, x
+}
+
+func (u *unionFind) find(k string) string {
+	root := k
+	for {
+		p, ok := u.parent[root]
+		if !ok || p == root {
+			break
+		}
+		root = p
+	}
+	for k != root { // compress the path
+		next := u.parent[k]
+		u.parent[k] = root
+		k = next
+	}
+	return root
+}
+
+// roots maps every key that is not the root of its group to the root.
+func (u *unionFind) roots() map[string]string {
+	m := make(map[string]string)
+	for k := range u.parent {
+		if r := u.find(k); r != k {
+			m[k] = r
+		}
+	}
+	return m
+}

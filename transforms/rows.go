@@ -1,0 +1,89 @@
+package transforms
+
+import (
+	"encoding/binary"
+	"sync"
+)
+
+// rowStore keeps encoded rows by partition: byte rows in chunks, so that millions of
+// rows are a few thousand objects to the garbage collector. A row starts with its
+// length in two bytes; what follows is the business of whoever wrote it.
+type rowStore struct {
+	parts []rowPart
+}
+
+type rowPart struct {
+	mu     sync.Mutex
+	chunks [][]byte
+}
+
+const (
+	firstChunk = 1 << 10
+	lastChunk  = 1 << 16
+)
+
+func newRowStore(parts int) *rowStore { return &rowStore{parts: make([]rowPart, parts)} }
+
+// rowWriter is one worker's open chunks, one per partition.
+type rowWriter struct {
+	store *rowStore
+	open  [][]byte
+}
+
+func (s *rowStore) writer() *rowWriter {
+	return &rowWriter{store: s, open: make([][]byte, len(s.parts))}
+}
+
+// put appends a row to partition p. The row is its own encoding without the length.
+func (w *rowWriter) put(p uint32, row []byte) {
+	n := len(row) + 2
+	b := w.open[p]
+	if len(b)+n > cap(b) {
+		w.flush(p)
+		b = make([]byte, 0, max(n, min(lastChunk, max(firstChunk, 4*cap(b)))))
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(n))
+	w.open[p] = append(b, row...)
+}
+
+func (w *rowWriter) flush(p uint32) {
+	if len(w.open[p]) == 0 {
+		return
+	}
+	q := &w.store.parts[p]
+	q.mu.Lock()
+	q.chunks = append(q.chunks, w.open[p])
+	q.mu.Unlock()
+	w.open[p] = nil
+}
+
+// close hands the open chunks to the store.
+func (w *rowWriter) close() {
+	for p := range w.open {
+		w.flush(uint32(p))
+	}
+}
+
+// each calls f with every row of partition p, without its length. Rows stay valid
+// until the partition is dropped. The order of rows depends on scheduling: whoever
+// reads must not depend on it.
+func (s *rowStore) each(p int, f func(row []byte)) {
+	for _, c := range s.parts[p].chunks {
+		for len(c) > 0 {
+			n := binary.LittleEndian.Uint16(c)
+			f(c[2:n:n])
+			c = c[n:]
+		}
+	}
+}
+
+// size is the number of bytes of partition p.
+func (s *rowStore) size(p int) (n int) {
+	for _, c := range s.parts[p].chunks {
+		n += len(c)
+	}
+	return n
+}
+
+// drop forgets partition p and gives its memory back.
+func (s *rowStore) drop(p int) { s.parts[p].chunks = nil }
