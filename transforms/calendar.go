@@ -33,12 +33,17 @@ func NewCalendar(zone *time.Location, weekStart time.Weekday) *Calendar {
 	c := &Calendar{zone: zone, weekStart: (int32(weekStart) - int32(time.Thursday) + 7) % 7, until: listUntil.UnixMicro()}
 	t := listFrom.In(zone)
 	for {
-		_, offset := t.Zone()
-		c.changes = append(c.changes, t.UnixMicro())
-		c.offsets = append(c.offsets, int64(offset)*microsPerSecond)
+		_, seconds := t.Zone()
+		if offset := int64(seconds) * microsPerSecond; len(c.offsets) == 0 || c.offsets[len(c.offsets)-1] != offset {
+			c.changes = append(c.changes, t.UnixMicro())
+			c.offsets = append(c.offsets, offset)
+		}
 		_, end := t.ZoneBounds()
 		if end.IsZero() || !end.Before(listUntil) {
 			return c
+		}
+		if !end.After(t) { // on the last day of some leap years the zone names its own start as the end
+			end = t.Add(time.Hour)
 		}
 		t = end
 	}

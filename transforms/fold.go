@@ -20,14 +20,16 @@ type Visitor interface {
 	Records() []arrow.Record
 }
 
-// Fold walks all customers. Every worker gets its own visitor; emit receives the
+// Fold walks all customers. Every worker gets its own visitor, made one at a time; emit receives the
 // records partition by partition in the order of the customers' hashes, whatever the
 // number of threads or partitions, one call at a time.
 func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) error {
 	turn := turnstile{}
 	turn.cond.L = &turn.mu
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
+		l.mu.Lock()
 		f := folder{l: l, visitor: visitor()}
+		l.mu.Unlock()
 		for {
 			p, ok := next()
 			if !ok {
