@@ -1,0 +1,60 @@
+package jobs
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// stream turns records that are pushed into the Data that a sink pulls: what the fold
+// emits is written while the fold goes on. At most a few records wait in between.
+type stream struct {
+	table   schemas.Table
+	records chan arrow.Record
+	gone    chan struct{} // closed when the reader has stopped reading
+	once    sync.Once
+	failed  error // set before records is closed
+}
+
+// errReaderGone is returned by push when the sink has stopped early; its own error is the one to report.
+var errReaderGone = errors.New("the sink stopped reading")
+
+func newStream(t schemas.Table) *stream {
+	return &stream{table: t, records: make(chan arrow.Record, 4), gone: make(chan struct{})}
+}
+
+// push hands over a record and its ownership.
+func (s *stream) push(r arrow.Record) error {
+	select {
+	case s.records <- r:
+		return nil
+	case <-s.gone:
+		r.Release()
+		return errReaderGone
+	}
+}
+
+// close ends the stream: with nil the table is whole, else the reader sees the error.
+func (s *stream) close(err error) {
+	s.failed = err
+	close(s.records)
+}
+
+// data is the reading end; it must be read by one goroutine, once.
+func (s *stream) data() schemas.Data {
+	return schemas.Data{Table: s.table, Batches: func(yield func(arrow.Record, error) bool) {
+		defer s.once.Do(func() { close(s.gone) })
+		for r := range s.records {
+			ok := yield(r, nil)
+			r.Release()
+			if !ok {
+				return
+			}
+		}
+		if s.failed != nil {
+			yield(nil, s.failed)
+		}
+	}}
+}
