@@ -53,6 +53,8 @@ type Column struct {
 	// TooBig lists values that do not fit: decimals beyond 18 digits, timestamps beyond
 	// int64 microseconds. Their entry in Ints is 0 and the row is rejected.
 	TooBig []int32
+
+	invalid []bool // of a dictionary: entries that are no UTF-8; nil before they are checked, empty when all are
 }
 
 // BadRow is a row that could not be split into columns, e.g. a ragged CSV line.
@@ -85,6 +87,12 @@ type File interface {
 	// An error ends the sequence and names the place (row, column, byte offset).
 	Read(ctx context.Context, unit int, want []int) iter.Seq2[*Batch, error]
 	Close() error
+}
+
+// OpenEnded is a File whose columns are not all known when it is opened.
+type OpenEnded interface {
+	// Lookup returns the index in Fields of a column by its path, which it adds if needed.
+	Lookup(path string) int
 }
 
 // Options say how a file is written, where the file itself does not.

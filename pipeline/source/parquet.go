@@ -1,0 +1,339 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+const parquetBatchRows = 8192
+
+// parquetFile reads Parquet by column pages. Dictionaries are kept: a repeated value is
+// decoded once per row group.
+type parquetFile struct {
+	name   string
+	file   *parquet.File
+	closer io.Closer
+	fields []Field
+	leaves []leaf
+	groups []int   // row groups that have rows
+	first  []int64 // per group, the 1-based number of its first row
+}
+
+// leaf is what decoding needs to know of a column.
+type leaf struct {
+	index    int  // of the column chunk
+	maxLevel byte // definition level of a value that is there
+	decode   func(v pageValues, to *Column) error
+}
+
+const damagedHint = "the file is damaged or was written by a faulty program; export or copy it again"
+
+func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Options) (_ File, err error) {
+	f := &parquetFile{name: name, closer: closer}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &FileError{File: name, What: "is no readable Parquet file", Err: fmt.Errorf("%v", p), Hint: damagedHint}
+		}
+	}()
+	f.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<18))
+	if err != nil {
+		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
+	}
+	f.addFields(f.file.Root(), 0, false)
+	row := int64(1)
+	for i, g := range f.file.RowGroups() {
+		if n := g.NumRows(); n > 0 {
+			f.groups, f.first = append(f.groups, i), append(f.first, row)
+			row += n
+		} else if n < 0 {
+			return nil, &FileError{File: name, What: "a row group claims a negative number of rows", Hint: damagedHint}
+		}
+	}
+	return f, nil
+}
+
+// addFields lists the leaves below a column in file order.
+func (f *parquetFile) addFields(c *parquet.Column, level byte, repeated bool) {
+	for _, child := range c.Columns() {
+		l, rep := level, repeated || child.Repeated()
+		if !child.Required() {
+			l++
+		}
+		if !child.Leaf() {
+			f.addFields(child, l, rep)
+			continue
+		}
+		field := Field{Name: strings.Join(child.Path(), ".")}
+		decode, why := decoderOf(child.Type(), &field)
+		if rep {
+			why = "it is a list"
+		}
+		if why != "" {
+			field.Kind, field.Why = Other, why
+		}
+		f.fields = append(f.fields, field)
+		f.leaves = append(f.leaves, leaf{index: child.Index(), maxLevel: l, decode: decode})
+	}
+}
+
+func (f *parquetFile) Fields() []Field { return f.fields }
+func (f *parquetFile) Units() int      { return max(1, len(f.groups)) }
+func (f *parquetFile) Close() error    { return f.closer.Close() }
+
+func (f *parquetFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		if unit >= len(f.groups) {
+			return
+		}
+		group := f.file.RowGroups()[f.groups[unit]]
+		chunks := group.ColumnChunks()
+		rows, number := group.NumRows(), f.first[unit]
+		cursors := make([]*columnCursor, len(want))
+		for k, w := range want {
+			if f.fields[w].Kind == Other {
+				yield(nil, &FileError{File: f.name, Column: f.fields[w].Name, What: "cannot be read: " + f.fields[w].Why})
+				return
+			}
+			cursors[k] = &columnCursor{field: f.fields[w], leaf: f.leaves[w], file: f.name, chunk: chunks[f.leaves[w].index]}
+			defer cursors[k].close()
+		}
+		b := &Batch{Cols: make([]Column, len(want)), Row: number}
+		for done := int64(0); done < rows; {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			n := int(min(parquetBatchRows, rows-done))
+			for _, c := range cursors {
+				left, err := c.ready()
+				if err != nil {
+					var fe *FileError
+					if errors.As(err, &fe) {
+						fe.Row = number + done
+					}
+					yield(nil, err)
+					return
+				}
+				n = min(n, left)
+			}
+			b.N, b.Row, b.Bad = n, number+done, b.Bad[:0]
+			for k, c := range cursors {
+				c.take(n, &b.Cols[k])
+				b.invalidText(k)
+			}
+			if !yield(b, nil) {
+				return
+			}
+			done += int64(n)
+		}
+	}
+}
+
+// columnCursor walks the pages of one column chunk.
+type columnCursor struct {
+	field Field
+	leaf  leaf
+	file  string
+	chunk parquet.ColumnChunk
+	pages parquet.Pages
+	page  parquet.Page
+	col   Column // the whole page, decoded
+	at, n int
+	dict  *Column
+	of    parquet.Dictionary
+}
+
+func (c *columnCursor) wrong(err error) error {
+	return &FileError{File: c.file, Column: c.field.Name, What: "cannot be decoded", Err: err, Hint: damagedHint}
+}
+
+// ready makes sure that a page with rows is decoded and returns how many are left in it.
+func (c *columnCursor) ready() (left int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = c.wrong(fmt.Errorf("%v", p))
+		}
+	}()
+	if c.pages == nil {
+		c.pages = c.chunk.Pages()
+	}
+	for c.at == c.n {
+		if c.page != nil {
+			parquet.Release(c.page)
+			c.page = nil
+		}
+		p, err := c.pages.ReadPage()
+		if err != nil {
+			if err == io.EOF {
+				err = errors.New("it has fewer rows than its row group")
+			}
+			return 0, c.wrong(err)
+		}
+		c.page, c.at, c.n = p, 0, int(p.NumRows())
+		if c.n > 0 {
+			if err := c.decode(p); err != nil {
+				return 0, c.wrong(err)
+			}
+		}
+	}
+	return c.n - c.at, nil
+}
+
+// decode turns a page into a column of values, nulls expanded.
+func (c *columnCursor) decode(p parquet.Page) error {
+	var levels []byte
+	values := c.n
+	if c.leaf.maxLevel > 0 {
+		levels = p.DefinitionLevels()
+		if len(levels) != c.n {
+			return fmt.Errorf("%d definition levels for %d rows", len(levels), c.n)
+		}
+		values = 0
+		for _, l := range levels {
+			if l == c.leaf.maxLevel {
+				values++
+			}
+		}
+	}
+	c.col = Column{Field: c.field, Start: c.col.Start[:0], End: c.col.End[:0], Ints: c.col.Ints[:0], Floats: c.col.Floats[:0], Codes: c.col.Codes[:0], Null: c.col.Null[:0]}
+	if d := p.Dictionary(); d != nil {
+		if err := c.readDictionary(d); err != nil {
+			return err
+		}
+		data := p.Data()
+		codes := data.Int32()
+		if len(codes) < values {
+			return fmt.Errorf("%d values where %d are declared", len(codes), values)
+		}
+		size := int32(dictLength(c.dict))
+		for _, k := range codes[:values] {
+			if k < 0 || k >= size {
+				return fmt.Errorf("dictionary entry %d of %d", k, size)
+			}
+		}
+		c.col.Codes, c.col.Dict = append(c.col.Codes, codes[:values]...), c.dict
+		c.col.Start, c.col.End, c.col.Ints, c.col.Floats = nil, nil, nil, nil
+	} else {
+		c.col.Codes = nil
+		if err := c.leaf.decode(pageValues{p.Data(), values}, &c.col); err != nil {
+			return err
+		}
+	}
+	if values < c.n {
+		c.col.spread(levels, c.leaf.maxLevel)
+	} else {
+		c.col.Null = nil
+	}
+	return nil
+}
+
+// readDictionary decodes the dictionary of the chunk once.
+func (c *columnCursor) readDictionary(d parquet.Dictionary) error {
+	if c.of == d && c.dict != nil {
+		return nil
+	}
+	col := &Column{Field: c.field}
+	if err := c.leaf.decode(pageValues{d.Page().Data(), d.Len()}, col); err != nil {
+		return err
+	}
+	c.of, c.dict = d, col
+	return nil
+}
+
+func dictLength(c *Column) int { return max(len(c.Start), len(c.Ints), len(c.Floats)) }
+
+// take hands out the next n rows of the page.
+func (c *columnCursor) take(n int, to *Column) {
+	from, end := c.at, c.at+n
+	*to = Column{Field: c.field, Data: c.col.Data, Dict: c.col.Dict}
+	if c.col.Null != nil {
+		to.Null = c.col.Null[from:end]
+	}
+	switch {
+	case c.col.Codes != nil:
+		to.Codes = c.col.Codes[from:end]
+	case c.field.Kind == Text:
+		to.Start, to.End = c.col.Start[from:end], c.col.End[from:end]
+	case c.field.Kind == Float:
+		to.Floats = c.col.Floats[from:end]
+	default:
+		to.Ints = c.col.Ints[from:end]
+		for _, big := range c.col.TooBig {
+			if int(big) >= from && int(big) < end {
+				to.TooBig = append(to.TooBig, big-int32(from))
+			}
+		}
+	}
+	c.at = end
+}
+
+func (c *columnCursor) close() {
+	if c.page != nil {
+		parquet.Release(c.page)
+	}
+	if c.pages != nil {
+		c.pages.Close()
+	}
+}
+
+// spread moves the values of a page to the rows that have one.
+func (c *Column) spread(levels []byte, max byte) {
+	n := len(levels)
+	c.Null = c.Null[:0]
+	at := make([]int32, n) // row → value, -1 where null
+	next := int32(0)
+	for i, l := range levels {
+		c.Null = append(c.Null, l != max)
+		at[i] = -1
+		if l == max {
+			at[i] = next
+			next++
+		}
+	}
+	if c.Codes != nil {
+		c.Codes = spread(c.Codes, at)
+		return
+	}
+	if c.Start != nil {
+		c.Start, c.End = spread(c.Start, at), spread(c.End, at)
+	}
+	if c.Ints != nil {
+		c.Ints = spread(c.Ints, at)
+	}
+	if c.Floats != nil {
+		c.Floats = spread(c.Floats, at)
+	}
+	row := make(map[int32]int32, len(c.TooBig))
+	for i, v := range at {
+		row[v] = int32(i)
+	}
+	for k, v := range c.TooBig {
+		c.TooBig[k] = row[v]
+	}
+}
+
+func spread[T any](values []T, at []int32) []T {
+	out := make([]T, len(at))
+	for i, k := range at {
+		if k >= 0 {
+			out[i] = values[k]
+		}
+	}
+	return out
+}
+
+// unitOf is the number of nanoseconds of a timestamp's unit.
+func unitOf(t *format.TimestampType) time.Duration {
+	if t.Unit.Value == nil {
+		return time.Microsecond
+	}
+	return t.Unit.Value.Duration()
+}

@@ -1,0 +1,71 @@
+package pipeline
+
+import "time"
+
+const (
+	microsPerSecond = int64(1_000_000)
+	microsPerDay    = 86_400 * microsPerSecond
+)
+
+// wallClock turns local wall time into instants. Where clocks go back the first of the
+// two instants is taken; a wall time that clocks skip is read with the offset before.
+type wallClock struct {
+	zone *time.Location
+	day  int64 // whose offset is known
+	from int64 // offset of the day in microseconds, where plain
+	ok   bool  // the offset does not change near the day
+}
+
+// instant is the instant at which the wall clock shows the given microseconds since
+// 1970-01-01T00:00 local time.
+func (w *wallClock) instant(wall int64) int64 {
+	if w.zone == time.UTC {
+		return wall
+	}
+	if d := floorDay(wall); d != w.day || !w.ok {
+		w.day = d
+		before, after := w.offset((d-2)*microsPerDay), w.offset((d+3)*microsPerDay)
+		w.from, w.ok = before, before == after
+	}
+	if w.ok {
+		return wall - w.from
+	}
+	before, after := w.offset(wall-microsPerDay), w.offset(wall+microsPerDay)
+	first, second := wall-before, wall-after
+	firstOK, secondOK := w.offset(first) == before, w.offset(second) == after
+	switch {
+	case firstOK && secondOK:
+		return min(first, second)
+	case secondOK:
+		return second
+	default:
+		return first
+	}
+}
+
+func (w *wallClock) offset(t int64) int64 {
+	_, o := time.UnixMicro(t).In(w.zone).Zone()
+	return int64(o) * microsPerSecond
+}
+
+func floorDay(t int64) int64 {
+	d := t / microsPerDay
+	if t%microsPerDay < 0 {
+		d--
+	}
+	return d
+}
+
+// daysOfDate is the days since 1970-01-01 of a date, and whether there is such a date.
+func daysOfDate(y, m, d int) (int64, bool) {
+	if m < 1 || m > 12 || d < 1 || d > 31 || y < 1 || y > 9999 {
+		return 0, false
+	}
+	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	if t.Day() != d {
+		return 0, false
+	}
+	return floorDay(t.UnixMicro()), true
+}
+
+func utcClock() *wallClock { return &wallClock{zone: time.UTC} }
