@@ -1,0 +1,154 @@
+package transforms
+
+import (
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// denseGap is the gap in days up to which gaps are counted in a list.
+const denseGap = 4096
+
+// Repeat counts how many customers reach their n-th order-day and the days to the next.
+type Repeat struct {
+	s     Settings
+	steps map[segmentKey]*[]step
+}
+
+// step is one order number.
+type step struct {
+	customers, next int64
+	gaps            []int64         // by days
+	long            map[int32]int64 // gaps beyond denseGap
+}
+
+// NewRepeat returns an empty accumulator.
+func NewRepeat(s Settings) *Repeat { return &Repeat{s: s, steps: make(map[segmentKey]*[]step)} }
+
+// Add implements Accumulator.
+func (r *Repeat) Add(x *Customer) {
+	for d := range 1 + len(r.s.Dimensions) {
+		key := segmentKey{dimension: d}
+		if d > 0 {
+			key.segment = x.Segments[d-1]
+		}
+		steps := r.steps[key]
+		if steps == nil {
+			steps = &[]step{}
+			r.steps[key] = steps
+		}
+		for len(*steps) < len(x.Days) {
+			*steps = append(*steps, step{})
+		}
+		for i := range x.Days {
+			s := &(*steps)[i]
+			s.customers++
+			if i+1 < len(x.Days) {
+				s.next++
+				s.gap(x.Days[i+1].Day-x.Days[i].Day, 1)
+			}
+		}
+	}
+}
+
+func (s *step) gap(days int32, n int64) {
+	if days <= denseGap {
+		count(&s.gaps, int(days), n)
+		return
+	}
+	if s.long == nil {
+		s.long = make(map[int32]int64)
+	}
+	s.long[days] += n
+}
+
+// Merge implements Accumulator.
+func (r *Repeat) Merge(other Accumulator) {
+	for key, from := range other.(*Repeat).steps {
+		to := r.steps[key]
+		if to == nil {
+			r.steps[key] = from
+			continue
+		}
+		for i := range *from {
+			if i == len(*to) {
+				*to = append(*to, step{})
+			}
+			a, b := &(*to)[i], &(*from)[i]
+			a.customers += b.customers
+			a.next += b.next
+			for days, n := range b.gaps {
+				count(&a.gaps, days, n)
+			}
+			for days, n := range b.long {
+				a.gap(days, n)
+			}
+		}
+	}
+}
+
+// RepeatRow is a row of repeat_purchases.
+type RepeatRow struct {
+	Dimension   string               `col:"dimension"`
+	Segment     string               `col:"segment"`
+	OrderNumber int64                `col:"order_number"`
+	Customers   int64                `col:"customers"`
+	Next        int64                `col:"next_customers"`
+	RepeatRate  schemas.Opt[float64] `col:"repeat_rate"`
+	MedianDays  schemas.Opt[float64] `col:"median_days"`
+	P90Days     schemas.Opt[float64] `col:"p90_days"`
+}
+
+// Rows lists the rows of repeat_purchases.
+func (r *Repeat) Rows(segments [][]string) iter.Seq[RepeatRow] {
+	return func(yield func(RepeatRow) bool) {
+		for _, seg := range sortedSegments(r.steps, &r.s, segments) {
+			for i, s := range *r.steps[seg.key] {
+				row := RepeatRow{Dimension: seg.dimension, Segment: seg.segment, OrderNumber: int64(i + 1), Customers: s.customers, Next: s.next, RepeatRate: share(s.next, s.customers)}
+				if s.next > 0 {
+					row.MedianDays, row.P90Days = schemas.Some(s.quantile(0.5)), schemas.Some(s.quantile(0.9))
+				}
+				if !yield(row) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// quantile is the type-7 quantile of the gaps (Hyndman and Fan 1996): linear
+// interpolation between the order statistics around (n − 1) q.
+func (s *step) quantile(q float64) float64 {
+	at := float64(s.next-1) * q
+	low := int64(math.Floor(at))
+	a := s.rank(low)
+	b := a
+	if low+1 < s.next {
+		b = s.rank(low + 1)
+	}
+	return a + (at-float64(low))*(b-a)
+}
+
+// rank is the k-th smallest gap, from 0.
+func (s *step) rank(k int64) float64 {
+	for days, n := range s.gaps {
+		if k < n {
+			return float64(days)
+		}
+		k -= n
+	}
+	var long []int32
+	for days := range s.long {
+		long = append(long, days)
+	}
+	slices.Sort(long)
+	for _, days := range long {
+		if n := s.long[days]; k < n {
+			return float64(days)
+		}
+		k -= s.long[days]
+	}
+	return math.NaN() // not reached: k is below the number of gaps; Encode would refuse it
+}

@@ -1,0 +1,188 @@
+package transforms
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// Names of index_kind.
+const (
+	calendarIndex = "calendar"
+	ageIndex      = "age"
+)
+
+// z95 is the 97.5 % quantile of the standard normal distribution.
+const z95 = 1.959963984540054
+
+// RetentionRow is a row of cohort_retention.
+type RetentionRow struct {
+	Grain         string               `col:"grain"`
+	Cohort        schemas.Day          `col:"cohort"`
+	Dimension     string               `col:"dimension"`
+	Segment       string               `col:"segment"`
+	IndexKind     string               `col:"index_kind"`
+	Age           int64                `col:"age"`
+	Customers     int64                `col:"cohort_customers"`
+	Eligible      int64                `col:"eligible_customers"`
+	Active        int64                `col:"active_customers"`
+	Returned      int64                `col:"returned_customers"`
+	Orders        int64                `col:"orders"`
+	NetRevenue    schemas.Sum          `col:"net_revenue"`
+	RetentionRate schemas.Opt[float64] `col:"retention_rate"`
+	RetentionLow  schemas.Opt[float64] `col:"retention_low"`
+	RetentionHigh schemas.Opt[float64] `col:"retention_high"`
+	UnboundedRate schemas.Opt[float64] `col:"unbounded_rate"`
+	ChurnRate     schemas.Opt[float64] `col:"churn_rate"`
+	IsComplete    bool                 `col:"is_complete"`
+}
+
+// Retention lists the rows of cohort_retention: calendar ages up to the period that
+// holds the last instant, windows up to the last that a customer has completed.
+func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
+	return func(yield func(RetentionRow) bool) {
+		windows := c.blocks(c.windows, segments)
+		for _, b := range c.blocks(c.calendar, segments) {
+			if windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
+				if !c.retentionOf(windows[0], true, yield) {
+					return
+				}
+				windows = windows[1:]
+			}
+			if !c.retentionOf(b, false, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow) bool) bool {
+	ages := c.s.lastPeriod(b.grain) - b.cohort + 1
+	kind := calendarIndex
+	if windows {
+		ages, kind = int32(len(b.cells)), ageIndex
+	}
+	returned, eligible := int64(0), b.customers
+	for _, x := range b.cells {
+		returned += x.last
+	}
+	if windows {
+		eligible = 0
+		for _, x := range b.cells {
+			eligible += x.elapsed
+		}
+	}
+	for age := range ages {
+		x := cell{}
+		if int(age) < len(b.cells) {
+			x = b.cells[age]
+		}
+		r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, IndexKind: kind,
+			Age: int64(age), Customers: b.customers, Eligible: eligible, Active: x.active, Returned: returned, Orders: x.orders, NetRevenue: x.net}
+		r.RetentionRate = share(r.Active, r.Eligible)
+		r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
+		r.UnboundedRate = share(r.Returned, r.Eligible)
+		if r.UnboundedRate.Valid {
+			r.ChurnRate = schemas.Some(1 - r.UnboundedRate.Value)
+		}
+		if windows {
+			r.IsComplete = eligible == b.customers
+		} else {
+			r.IsComplete = c.s.ended(b.grain, b.cohort+age)
+		}
+		if !yield(r) {
+			return false
+		}
+		returned -= x.last
+		if windows {
+			eligible -= x.elapsed
+		}
+	}
+	return true
+}
+
+// share is n / of, null where of is 0.
+func share(n, of int64) schemas.Opt[float64] {
+	if of == 0 {
+		return schemas.Opt[float64]{}
+	}
+	return schemas.Some(float64(n) / float64(of))
+}
+
+// wilson is the 95 % score interval of a share (Wilson 1927), null where n is 0.
+func wilson(successes, n int64) (low, high schemas.Opt[float64]) {
+	if n == 0 {
+		return low, high
+	}
+	p, m := float64(successes)/float64(n), float64(n)
+	z2 := z95 * z95
+	middle, scale := p+z2/(2*m), 1+z2/m
+	half := z95 * math.Sqrt(p*(1-p)/m+z2/(4*m*m))
+	lo, hi := (middle-half)/scale, (middle+half)/scale
+	if successes == 0 {
+		lo = 0
+	}
+	return schemas.Some(max(0, lo)), schemas.Some(min(1, hi))
+}
+
+// CurveRow is a row of retention_curves.
+type CurveRow struct {
+	Grain         string               `col:"grain"`
+	Dimension     string               `col:"dimension"`
+	Segment       string               `col:"segment"`
+	IndexKind     string               `col:"index_kind"`
+	Age           int64                `col:"age"`
+	Cohorts       int64                `col:"cohorts"`
+	Eligible      int64                `col:"eligible_customers"`
+	Active        int64                `col:"active_customers"`
+	RetentionRate schemas.Opt[float64] `col:"retention_rate"`
+	RetentionLow  schemas.Opt[float64] `col:"retention_low"`
+	RetentionHigh schemas.Opt[float64] `col:"retention_high"`
+}
+
+// Curves lists the rows of retention_curves: Σ active / Σ eligible by age.
+func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
+	return func(yield func(CurveRow) bool) {
+		type key struct{ grain, dimension, segment, kind string }
+		curves := map[key][]CurveRow{}
+		for r := range c.Retention(segments) {
+			contributes := r.IsComplete
+			if r.IndexKind == ageIndex {
+				contributes = r.Eligible > 0
+			}
+			if !contributes {
+				continue
+			}
+			k := key{r.Grain, r.Dimension, r.Segment, r.IndexKind}
+			list := curves[k]
+			for int64(len(list)) <= r.Age {
+				list = append(list, CurveRow{Grain: r.Grain, Dimension: r.Dimension, Segment: r.Segment, IndexKind: r.IndexKind, Age: int64(len(list))})
+			}
+			x := &list[r.Age]
+			x.Cohorts++
+			x.Eligible += r.Eligible
+			x.Active += r.Active
+			curves[k] = list
+		}
+		keys := make([]key, 0, len(curves))
+		for k := range curves {
+			keys = append(keys, k)
+		}
+		slices.SortFunc(keys, func(a, b key) int {
+			return cmp.Or(strings.Compare(a.grain, b.grain), strings.Compare(a.dimension, b.dimension), strings.Compare(a.segment, b.segment), strings.Compare(a.kind, b.kind))
+		})
+		for _, k := range keys {
+			for _, r := range curves[k] {
+				r.RetentionRate = share(r.Active, r.Eligible)
+				r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package transforms
+
+import (
+	"iter"
+
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// LTVRow is a row of cohort_ltv.
+type LTVRow struct {
+	Grain      string                   `col:"grain"`
+	Cohort     schemas.Day              `col:"cohort"`
+	Dimension  string                   `col:"dimension"`
+	Segment    string                   `col:"segment"`
+	Age        int64                    `col:"age"`
+	Customers  int64                    `col:"cohort_customers"`
+	Orders     int64                    `col:"cumulative_orders"`
+	NetRevenue schemas.Sum              `col:"cumulative_net_revenue"`
+	Margin     schemas.Opt[schemas.Sum] `col:"cumulative_margin"`
+	LTV        schemas.Opt[float64]     `col:"ltv"`
+	LTVMargin  schemas.Opt[float64]     `col:"ltv_margin"`
+	IsComplete bool                     `col:"is_complete"`
+}
+
+// LTV lists the rows of cohort_ltv: cumulative value per acquired customer.
+func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
+	return func(yield func(LTVRow) bool) {
+		for _, b := range c.blocks(c.calendar, segments) {
+			r := LTVRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, Customers: b.customers}
+			cost, unknown := schemas.Sum{}, int64(0)
+			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {
+				if int(age) < len(b.cells) {
+					x := &b.cells[age]
+					r.Orders += x.orders
+					r.NetRevenue = r.NetRevenue.Add(x.net)
+					cost = cost.Add(x.cost)
+					unknown += x.noCost
+				}
+				r.Age = int64(age)
+				r.LTV = schemas.Some(schemas.SumRatio(r.NetRevenue, b.customers))
+				r.Margin, r.LTVMargin = schemas.Opt[schemas.Sum]{}, schemas.Opt[float64]{}
+				if unknown == 0 {
+					r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
+					r.LTVMargin = schemas.Some(schemas.SumRatio(r.Margin.Value, b.customers))
+				}
+				r.IsComplete = c.s.ended(b.grain, b.cohort+age)
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
