@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/cohortline/cohortline/jobs"
+	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/source"
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// skipError ends a run that had nothing to do with the code the user has chosen.
+type skipError struct{ code int }
+
+func (e *skipError) Error() string { return "nothing to do" }
+
+// Exit codes. The table below says when which is used.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitCheck   = 3
+	exitMissing = 5
+	exitLocked  = 6
+	exitBug     = 70
+)
+
+// exits says which error ends with which code; the first entry that matches decides.
+var exits = []struct {
+	code    int
+	meaning string
+	is      func(error) bool
+}{
+	{exitUsage, "usage or configuration", func(err error) bool {
+		var u *usageError
+		var c *jobs.ConfigError
+		var m *pipeline.MappingError
+		return errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m)
+	}},
+	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
+		var c *jobs.CheckError
+		return errors.As(err, &c)
+	}},
+	{exitMissing, "inputs missing or not ready", func(err error) bool {
+		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+	}},
+	{exitLocked, "another run holds the lock", func(err error) bool { return errors.Is(err, pipeline.ErrLocked) }},
+	{exitFailed, "failed, outputs untouched", func(error) bool { return true }},
+}
+
+// exitHelp lists the codes for the help text.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("  0 done (also nothing to do, unless --skip-code says otherwise)\n")
+	for _, code := range []int{1, 2, 3, 5, 6} {
+		for _, e := range exits {
+			if e.code == code {
+				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)
+			}
+		}
+	}
+	b.WriteString("  70 a bug · 128+n ended by signal n")
+	return b.String()
+}
+
+// report tells the user what went wrong and returns the exit code.
+func (p *program) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var skip *skipError
+	if errors.As(err, &skip) {
+		return skip.code
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(p.err, "cohortline: stopped; nothing was published")
+		return exitFailed // main replaces it by 128 + the signal
+	}
+	fmt.Fprintf(p.err, "cohortline: %s\n", err)
+	for _, e := range exits {
+		if e.is(err) {
+			var u *usageError
+			if errors.As(err, &u) {
+				fmt.Fprintln(p.err, "see: cohortline help")
+			}
+			return e.code
+		}
+	}
+	return exitFailed
+}
+
+// reportBug is for what must not happen.
+func (p *program) reportBug(r any) int {
+	fmt.Fprintf(p.err, "cohortline: a bug: %v\nnothing was published; please report it with the text below\n%s", r, debug.Stack())
+	return exitBug
+}

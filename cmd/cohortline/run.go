@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cohortline/cohortline/jobs"
+	"github.com/urfave/cli/v2"
+)
+
+// intervalFlags are what run, plan and validate share.
+func intervalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
+		&cli.StringFlag{Name: "as-of", Usage: "`INSTANT` before which orders count, exclusive: RFC 3339, or a date for its midnight in the reporting zone"},
+		&cli.StringFlag{Name: "interval-start", Usage: "start of the data interval; only recorded: every run computes the whole history"},
+		&cli.StringFlag{Name: "interval-end", Usage: "end of the data interval: the as-of instant"},
+		&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
+		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
+		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
+		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only warnings and errors"},
+	}
+}
+
+// options reads the configuration and the flags that say which run is meant.
+func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
+	o := jobs.Options{Threads: c.Int("threads"), CodeVersion: version}
+	if c.Args().Present() {
+		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
+	}
+	for flag, values := range map[string][]string{"output": {"text", "json"}, "log-format": {"text", "json"}} {
+		if v := c.String(flag); v != values[0] && v != values[1] {
+			return nil, o, &usageError{fmt.Errorf("--%s cannot be %q: use %s", flag, v, strings.Join(values, " or "))}
+		}
+	}
+	config, err := jobs.LoadConfig(c.String("config"), p.env)
+	if err != nil {
+		return nil, o, err
+	}
+	asOf, end := c.String("as-of"), c.String("interval-end")
+	switch {
+	case asOf != "" && end != "" && asOf != end:
+		return nil, o, &usageError{fmt.Errorf("--as-of %s and --interval-end %s differ: give one of them", asOf, end)}
+	case asOf == "" && end == "":
+		return nil, o, &usageError{fmt.Errorf("when does the data end? give --as-of, e.g. --as-of %s, or --interval-start and --interval-end", time.Now().Format(time.DateOnly))}
+	case asOf == "":
+		asOf = end
+	}
+	if o.AsOf, err = instant(asOf, config.Zone); err != nil {
+		return nil, o, err
+	}
+	if s := c.String("interval-start"); s != "" {
+		start, err := instant(s, config.Zone)
+		if err != nil {
+			return nil, o, err
+		}
+		if !start.Before(o.AsOf) {
+			return nil, o, &usageError{fmt.Errorf("--interval-start %s is not before the end %s: Airflow 3 gives both the same value unless create_cron_data_intervals is on; give --as-of instead", s, asOf)}
+		}
+		o.IntervalStart = &start
+	}
+	o.Observe = p.observer(c.String("log-format"), c.Bool("quiet"))
+	return config, o, nil
+}
+
+// instant reads RFC 3339, or a date as its midnight in the zone.
+func instant(s string, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+		return t, nil
+	}
+	return time.Time{}, &usageError{fmt.Errorf("%q is no instant: write 2026-11-01 or 2026-11-01T00:00:00Z", s)}
+}
+
+func (p *program) runCommand() *cli.Command {
+	return &cli.Command{
+		Name: "run", Usage: "compute the tables and publish them",
+		Flags: append(intervalFlags(), &cli.IntFlag{Name: "skip-code", Usage: "exit `CODE` when the same result is already published"}),
+		Action: func(c *cli.Context) error {
+			config, o, err := p.options(c)
+			if err != nil {
+				return err
+			}
+			s, err := jobs.Cohorts(c.Context, config, o)
+			if err != nil {
+				return err
+			}
+			if err := p.result(c, s, func() { p.summary(s) }); err != nil {
+				return err
+			}
+			if code := c.Int("skip-code"); s.Status == "unchanged" && code != 0 {
+				return &skipError{code}
+			}
+			return nil
+		},
+	}
+}
+
+// result prints a document as JSON or by the given function, and to --result-file.
+func (p *program) result(c *cli.Context, document any, text func()) error {
+	data, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if path := c.String("result-file"); path != "" {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return fmt.Errorf("--result-file cannot be written: %w", err)
+		}
+	}
+	if c.String("output") == "json" {
+		_, err := p.out.Write(data)
+		return err
+	}
+	text()
+	return nil
+}
+
+func (p *program) summary(s *jobs.Summary) {
+	if s.Status == "unchanged" {
+		fmt.Fprintf(p.err, "Nothing to do: run %s has published this result before, in %s\n", s.RunID, s.Output)
+		return
+	}
+	fmt.Fprintf(p.err, "\nRun %s, as of %s\n", s.RunID, s.AsOf.Format(time.RFC3339))
+	fmt.Fprintf(p.err, "  %s rows in: %s orders, %s rows superseded, %s rejected\n", thousands(s.RowsIn), thousands(s.Orders), thousands(s.RowsSuperseded), thousands(s.RowsRejected))
+	fmt.Fprintf(p.err, "  %s purchases of %s customers, net revenue %s; %s anonymous orders\n", thousands(s.Purchases), thousands(s.Customers), s.NetRevenue, thousands(s.AnonymousOrders))
+	for _, t := range s.Tables {
+		fmt.Fprintf(p.err, "  %-18s %11s rows  %s/%s\n", t.Table, thousands(t.Rows), s.Output, t.Path)
+	}
+	fmt.Fprintf(p.err, "  %.2f s\n", s.Seconds)
+}
+
+// thousands writes a count with narrow groups, e.g. 1 234 567.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func (p *program) planCommand() *cli.Command {
+	return &cli.Command{
+		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: intervalFlags(),
+		Action: func(c *cli.Context) error {
+			config, o, err := p.options(c)
+			if err != nil {
+				return err
+			}
+			plan, err := jobs.PlanCohorts(c.Context, config, o)
+			if err != nil {
+				return err
+			}
+			return p.result(c, plan, func() {
+				fmt.Fprintf(p.out, "run %s, as of %s\n", plan.RunID, plan.AsOf.Format(time.RFC3339))
+				for _, in := range plan.Inputs {
+					fmt.Fprintf(p.out, "reads  %-8s %-12s %12s bytes  %s\n", in.Table, in.Source, thousands(in.Size), in.Path)
+				}
+				for _, t := range plan.Tables {
+					fmt.Fprintf(p.out, "writes %s/tables/%s/%s\n", plan.Output, t, plan.Partition)
+				}
+				if plan.Published {
+					fmt.Fprintln(p.out, "this result has been published before: run has nothing to do unless another run has replaced it")
+				}
+			})
+		},
+	}
+}
+
+func (p *program) validateCommand() *cli.Command {
+	return &cli.Command{
+		Name: "validate", Usage: "check the configuration and every input row, and compute nothing", Flags: intervalFlags(),
+		Action: func(c *cli.Context) error {
+			if c.String("as-of") == "" && c.String("interval-end") == "" { // rows are checked the same whatever the instant
+				if err := c.Set("as-of", "9999-01-01"); err != nil {
+					return err
+				}
+			}
+			config, o, err := p.options(c)
+			if err != nil {
+				return err
+			}
+			v, err := jobs.Validate(c.Context, config, o)
+			if err != nil {
+				return err
+			}
+			return p.result(c, v, func() {
+				fmt.Fprintf(p.out, "%s: good; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
+					config.Path, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
+				for _, r := range v.Examples {
+					fmt.Fprintf(p.out, "  %s row %d: %s %s %q\n", r.File, r.Row, r.Reason, r.Column, r.Value)
+				}
+			})
+		},
+	}
+}

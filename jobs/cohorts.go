@@ -1,0 +1,256 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/schemas"
+	"github.com/cohortline/cohortline/transforms"
+)
+
+// Options say which run to do.
+type Options struct {
+	AsOf          time.Time // exclusive instant
+	IntervalStart *time.Time
+	Threads       int // 0: one per processor
+	CodeVersion   string
+	Observe       pipeline.Observer
+	Now           func() time.Time // clock of started_at and ended_at only
+}
+
+// Summary is what a run has to say once it has ended.
+type Summary struct {
+	RunID           string                  `json:"run_id"`
+	Status          string                  `json:"status"` // succeeded, or unchanged when the same result was already published
+	AsOf            time.Time               `json:"as_of"`
+	Output          string                  `json:"output"`
+	RowsIn          int64                   `json:"rows_in"`
+	RowsRejected    int64                   `json:"rows_rejected"`
+	RowsSuperseded  int64                   `json:"rows_superseded"`
+	RowsFiltered    int64                   `json:"rows_filtered"`
+	Orders          int64                   `json:"orders"`
+	Purchases       int64                   `json:"purchases"`
+	Customers       int64                   `json:"customers"`
+	AnonymousOrders int64                   `json:"anonymous_orders"`
+	NetRevenue      string                  `json:"net_revenue"`
+	Rejects         map[string]int64        `json:"rejects"` // by reason
+	Warnings        []string                `json:"warnings"`
+	Tables          []pipeline.OutputRecord `json:"tables"`
+	Seconds         float64                 `json:"seconds"`
+}
+
+// run is one run on its way through the stages.
+type run struct {
+	c       *Config
+	o       Options
+	start   time.Time
+	orders  []pipeline.Input
+	fx      []pipeline.Input
+	records []pipeline.InputRecord
+	id      string
+
+	rates     []schemas.Rate
+	fxRows    int64
+	rejects   []schemas.Reject
+	extracted *pipeline.Extracted
+	ledger    *transforms.Ledger
+	settings  transforms.Settings
+	metrics   *transforms.Metrics
+	checks    []transforms.CheckRow
+	summary   Summary
+}
+
+// Cohorts is the job: from the configured exports to published tables. Read it from top
+// to bottom; every stage takes what those before it have made.
+func Cohorts(ctx context.Context, c *Config, o Options) (*Summary, error) {
+	r, err := prepare(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	publication, err := pipeline.OpenPublication(c.Output, r.id, r.partition())
+	if err != nil {
+		return nil, err
+	}
+	defer publication.Close()
+	if m, err := publication.Published(); err != nil {
+		return nil, err
+	} else if m != nil {
+		return r.unchanged(m), nil
+	}
+	if err := r.extract(ctx); err != nil { // files → canonical orders, rejects
+		return nil, err
+	}
+	if err := r.resolve(); err != nil { // versions, currencies, identity → purchases by customer
+		return nil, err
+	}
+	if err := r.checkBudget(); err != nil {
+		return nil, err
+	}
+	if err := r.fold(publication); err != nil { // customers → accumulators, streamed tables
+		return nil, err
+	}
+	if err := r.check(); err != nil { // accounting identities
+		return nil, err
+	}
+	if err := r.write(publication); err != nil { // accumulators → tables
+		return nil, err
+	}
+	if err := r.publish(publication); err != nil { // manifest, then tables in place
+		return nil, err
+	}
+	return &r.summary, nil
+}
+
+// prepare lists the inputs and derives the id of the run.
+func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	r := &run{c: c, o: o, start: o.Now()}
+	var err error
+	if r.orders, err = pipeline.ListInputs(ctx, c.Dir, c.Sources, "orders"); err != nil {
+		return nil, err
+	}
+	if r.fx, err = pipeline.ListInputs(ctx, c.Dir, c.Sources, "fx"); err != nil {
+		return nil, err
+	}
+	if r.records, err = pipeline.RecordInputs(slices.Concat(r.orders, r.fx)); err != nil {
+		return nil, err
+	}
+	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
+	asOf := o.AsOf.UnixMicro()
+	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
+	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	return r, nil
+}
+
+// partition is the folder of the result below each table.
+func (r *run) partition() string {
+	return "as_of=" + r.o.AsOf.In(r.c.Zone).Format(time.DateOnly)
+}
+
+func (r *run) mapEnv() pipeline.MapEnv {
+	interns := &schemas.Interns{Currency: schemas.NewIntern(r.c.Currency)}
+	for range r.c.Dimensions {
+		interns.Dims = append(interns.Dims, schemas.NewIntern())
+	}
+	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" })
+	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
+}
+
+// extract reads every input once. Orders go to the ledger as they come.
+func (r *run) extract(ctx context.Context) error {
+	done := r.o.Observe.Stage("extract", fmt.Sprintf("%d files", len(r.records)))
+	var fxRejects []schemas.Reject
+	var err error
+	if r.rates, fxRejects, r.fxRows, err = pipeline.ReadRates(ctx, r.fx); err != nil {
+		return err
+	}
+	env := r.mapEnv()
+	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: transforms.NewRates(r.c.Currency, r.rates), Threads: r.o.Threads, Stop: ctx.Err}
+	size := int64(0)
+	for _, in := range r.orders {
+		if int(in.Source) == len(rules.Namespaces) {
+			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
+		}
+		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
+		size += in.Object.Size
+	}
+	rules.ExpectRows = size / 40
+	r.ledger = transforms.NewLedger(rules)
+	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
+	if err != nil {
+		return err
+	}
+	r.rejects = append(r.extracted.Rejects, fxRejects...)
+	if n := r.extracted.FloatMoney; n > 0 {
+		r.warn(fmt.Sprintf("%d amounts came as binary floats and were read as the decimals they print as; export decimals to be exact", n))
+	}
+	done(r.extracted.RowsRead, "rows read")
+	return nil
+}
+
+func (r *run) warn(message string) {
+	r.summary.Warnings = append(r.summary.Warnings, message)
+	r.o.Observe.Tell(pipeline.Event{Kind: pipeline.Warning, Message: message})
+}
+
+func (r *run) resolve() error {
+	done := r.o.Observe.Stage("resolve", "versions, currencies, identity")
+	if err := r.ledger.Resolve(); err != nil {
+		return err
+	}
+	r.rejects = append(r.rejects, r.ledger.Rejects()...)
+	done(r.ledger.Counts().Orders, "orders")
+	return nil
+}
+
+// fold walks the customers; the tables that list them are written on the way.
+func (r *run) fold(p *pipeline.Publication) error {
+	done := r.o.Observe.Stage("transform", "customers and metrics")
+	streams := make([]*stream, len(transforms.StreamedTables))
+	var writers sync.WaitGroup
+	failures := make([]error, len(streams))
+	for i, name := range transforms.StreamedTables {
+		if !slices.Contains(r.c.Tables, name) {
+			continue
+		}
+		t, _ := schemas.ByName(name, r.c.Dimensions)
+		s := newStream(t)
+		streams[i] = s
+		writers.Go(func() { _, failures[i] = p.Write(s.data()) })
+	}
+	var workers []*transforms.Metrics
+	err := r.ledger.Fold(func() transforms.Visitor {
+		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+		workers = append(workers, m)
+		return m
+	}, func(records []arrow.Record) error {
+		for i, rec := range records {
+			if rec == nil {
+				continue
+			}
+			if err := streams[i].push(rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, s := range streams {
+		if s != nil {
+			s.close(err)
+		}
+	}
+	writers.Wait()
+	for _, f := range failures {
+		if f != nil {
+			return f
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.metrics = workers[0]
+	for _, m := range workers[1:] {
+		r.metrics.Merge(m)
+	}
+	done(r.ledger.Counts().Customers, "customers")
+	return nil
+}
+
+// computed lists the tables whose accumulators are needed: the published ones and those
+// that the checks look at.
+func (r *run) computed() []string {
+	return append(slices.Clone(r.c.Tables), "cohorts")
+}

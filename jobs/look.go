@@ -1,0 +1,65 @@
+package jobs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// PlanCohorts lists what Cohorts would read and write. It writes nothing.
+func PlanCohorts(ctx context.Context, c *Config, o Options) (*Plan, error) {
+	r, err := prepare(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{RunID: r.id, AsOf: o.AsOf.UTC(), Partition: r.partition(), Output: c.Output, Tables: c.Tables, Inputs: r.records}
+	manifests, err := pipeline.Manifests(c.Output)
+	if err != nil {
+		return nil, err
+	}
+	p.Published = slices.ContainsFunc(manifests, func(m pipeline.Manifest) bool { return m.RunID == r.id })
+	return p, nil
+}
+
+// Validation is what Validate has found.
+type Validation struct {
+	Files    int              `json:"files"`
+	RowsRead int64            `json:"rows_read"`
+	Filtered int64            `json:"rows_filtered"`
+	Rejected int64            `json:"rows_rejected"`
+	Rates    int              `json:"fx_rates"`
+	Rejects  map[string]int64 `json:"rejects"` // by reason
+	Examples []schemas.Reject `json:"examples"`
+}
+
+// discard is an OrderWriter that keeps nothing.
+type discard struct{}
+
+func (discard) Add(*schemas.OrderBatch) {}
+func (discard) Close()                  {}
+
+// Validate reads and maps every input and computes nothing.
+func Validate(ctx context.Context, c *Config, o Options) (*Validation, error) {
+	r, err := prepare(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	rates, rejects, _, err := pipeline.ReadRates(ctx, r.fx)
+	if err != nil {
+		return nil, err
+	}
+	x, err := pipeline.ExtractOrders(ctx, r.orders, r.mapEnv(), r.o.Threads, func() pipeline.OrderWriter { return discard{} }, o.Observe)
+	if err != nil {
+		return nil, err
+	}
+	r.rejects = append(x.Rejects, rejects...)
+	v := &Validation{Files: len(r.records), RowsRead: x.RowsRead, Filtered: x.Filtered, Rejected: int64(len(r.rejects)), Rates: len(rates), Rejects: map[string]int64{}}
+	for _, reject := range r.sortedRejects() {
+		if v.Rejects[reject.Reason]++; len(v.Examples) < 10 {
+			v.Examples = append(v.Examples, reject)
+		}
+	}
+	return v, nil
+}

@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/cohortline/cohortline/pipeline/source"
+)
+
+// Partitions lists the as-of dates of a published table, ascending.
+func Partitions(output, table string) ([]string, error) {
+	dirs, err := filepath.Glob(filepath.Join(output, "tables", table, "as_of=*"))
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, d := range dirs {
+		list = append(list, strings.TrimPrefix(filepath.Base(d), "as_of="))
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// ReadTable reads a published table as text; asOf names the partition, empty the latest.
+// keep, where given, says which rows to return by their values.
+func ReadTable(ctx context.Context, output, table, asOf string, keep func(value func(column string) string) bool) (sink.Rows, error) {
+	partitions, err := Partitions(output, table)
+	if err != nil {
+		return sink.Rows{}, err
+	}
+	if asOf == "" && len(partitions) > 0 {
+		asOf = partitions[len(partitions)-1]
+	}
+	path := filepath.Join(output, "tables", table, "as_of="+asOf, "part-00000.parquet")
+	info, err := os.Stat(path)
+	if err != nil {
+		have := "nothing has been published yet; start with `cohortline run`"
+		if len(partitions) > 0 {
+			have = "there is " + strings.Join(partitions, ", ")
+		}
+		return sink.Rows{}, &source.FileError{File: path, What: "table " + table + " is not there", Err: source.ErrMissing, Hint: have}
+	}
+	f, err := source.Open(ctx, source.Object{URL: path, Path: path, Size: info.Size()}, source.Options{Format: "parquet"})
+	if err != nil {
+		return sink.Rows{}, err
+	}
+	defer f.Close()
+	var t sink.Rows
+	index := map[string]int{}
+	var want []int
+	for i, x := range f.Fields() {
+		t.Columns = append(t.Columns, x.Name)
+		t.Numeric = append(t.Numeric, x.Kind != source.Text && x.Kind != source.Date && x.Kind != source.Timestamp)
+		index[x.Name] = i
+		want = append(want, i)
+	}
+	for unit := range f.Units() {
+		for b, err := range f.Read(ctx, unit, want) {
+			if err != nil {
+				return sink.Rows{}, err
+			}
+			for i := range b.N {
+				row := make([]*string, len(want))
+				for k := range want {
+					v := at(&b.Cols[k], i)
+					if v.big {
+						return sink.Rows{}, fmt.Errorf("%s: column %s, row %d: a sum too large to show; read it with another tool", path, t.Columns[k], b.Row+int64(i))
+					}
+					if !v.null {
+						s := shown(v)
+						row[k] = &s
+					}
+				}
+				if keep == nil || keep(func(c string) string {
+					if k, ok := index[c]; ok && row[k] != nil {
+						return *row[k]
+					}
+					return ""
+				}) {
+					t.Rows = append(t.Rows, row)
+				}
+			}
+		}
+	}
+	return t, nil
+}
+
+func shown(v cell) string {
+	if v.kind == source.Timestamp {
+		return time.UnixMicro(v.i).UTC().Format(time.RFC3339Nano)
+	}
+	return string(v.appendText(nil))
+}
