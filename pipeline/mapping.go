@@ -57,6 +57,7 @@ type input struct {
 	col    int    // index among the wanted columns, -1: none
 	fixed  []byte // constant; nil: none
 	expr   *expression
+	row    bool // the place of the row: path:number
 	values map[string]string // raw → canonical
 	time   TimeSpec
 	clock  *wallClock
@@ -67,7 +68,7 @@ type input struct {
 	why   []string
 }
 
-func (in *input) present() bool { return in.col >= 0 || in.fixed != nil || in.expr != nil }
+func (in *input) present() bool { return in.col >= 0 || in.fixed != nil || in.expr != nil || in.row }
 
 // binder resolves the columns of one source against the fields of one file.
 type binder struct {
@@ -135,6 +136,10 @@ func (b *binder) bind(name string, required bool) (input, error) {
 	}
 	if spec.Const != nil {
 		in.fixed = []byte(*spec.Const)
+		return in, nil
+	}
+	if mapped && spec.From == "row()" {
+		in.row = true
 		return in, nil
 	}
 	if f := b.field(spec.From); f >= 0 {

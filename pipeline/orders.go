@@ -241,6 +241,8 @@ func (m *OrderMapper) value(b *source.Batch, in *input, i int) (cell, bool) {
 			return cell{}, false
 		}
 		return cell{kind: source.Text, text: fmt.Append(nil, v)}, true
+	case in.row:
+		return cell{kind: source.Text, text: fmt.Appendf(nil, "%s:%d", m.b.ref.Path, b.Row+int64(i))}, true
 	case in.col < 0:
 		return cell{null: true}, true
 	}

@@ -147,6 +147,7 @@ type columnCursor struct {
 	page  parquet.Page
 	col   Column // the whole page, decoded
 	at, n int
+	coded bool // the page holds codes of dict
 	dict  *Column
 	of    parquet.Dictionary
 }
@@ -204,7 +205,9 @@ func (c *columnCursor) decode(p parquet.Page) error {
 		}
 	}
 	c.col = Column{Field: c.field, Start: c.col.Start[:0], End: c.col.End[:0], Ints: c.col.Ints[:0], Floats: c.col.Floats[:0], Codes: c.col.Codes[:0], Null: c.col.Null[:0]}
+	c.coded = false
 	if d := p.Dictionary(); d != nil {
+		c.coded = true
 		if err := c.readDictionary(d); err != nil {
 			return err
 		}
@@ -220,15 +223,13 @@ func (c *columnCursor) decode(p parquet.Page) error {
 			}
 		}
 		c.col.Codes, c.col.Dict = append(c.col.Codes, codes[:values]...), c.dict
-		c.col.Start, c.col.End, c.col.Ints, c.col.Floats = nil, nil, nil, nil
 	} else {
-		c.col.Codes = nil
 		if err := c.leaf.decode(pageValues{p.Data(), values}, &c.col); err != nil {
 			return err
 		}
 	}
 	if values < c.n {
-		c.col.spread(levels, c.leaf.maxLevel)
+		c.spread(levels)
 	} else {
 		c.col.Null = nil
 	}
@@ -253,12 +254,15 @@ func dictLength(c *Column) int { return max(len(c.Start), len(c.Ints), len(c.Flo
 // take hands out the next n rows of the page.
 func (c *columnCursor) take(n int, to *Column) {
 	from, end := c.at, c.at+n
-	*to = Column{Field: c.field, Data: c.col.Data, Dict: c.col.Dict}
+	*to = Column{Field: c.field, Data: c.col.Data}
+	if c.coded {
+		to.Dict = c.dict
+	}
 	if c.col.Null != nil {
 		to.Null = c.col.Null[from:end]
 	}
 	switch {
-	case c.col.Codes != nil:
+	case c.coded:
 		to.Codes = c.col.Codes[from:end]
 	case c.field.Kind == Text:
 		to.Start, to.End = c.col.Start[from:end], c.col.End[from:end]
@@ -284,39 +288,32 @@ func (c *columnCursor) close() {
 	}
 }
 
-// spread moves the values of a page to the rows that have one.
-func (c *Column) spread(levels []byte, max byte) {
-	n := len(levels)
-	c.Null = c.Null[:0]
-	at := make([]int32, n) // row → value, -1 where null
-	next := int32(0)
+// spread moves the values of the page to the rows that have one.
+func (c *columnCursor) spread(levels []byte) {
+	col := &c.col
+	at := make([]int32, len(levels)) // row → value, -1 where null
+	rows := make([]int32, 0, len(levels))
 	for i, l := range levels {
-		c.Null = append(c.Null, l != max)
+		there := l == c.leaf.maxLevel
+		col.Null = append(col.Null, !there)
 		at[i] = -1
-		if l == max {
-			at[i] = next
-			next++
+		if there {
+			at[i] = int32(len(rows))
+			rows = append(rows, int32(i))
 		}
 	}
-	if c.Codes != nil {
-		c.Codes = spread(c.Codes, at)
-		return
-	}
-	if c.Start != nil {
-		c.Start, c.End = spread(c.Start, at), spread(c.End, at)
-	}
-	if c.Ints != nil {
-		c.Ints = spread(c.Ints, at)
-	}
-	if c.Floats != nil {
-		c.Floats = spread(c.Floats, at)
-	}
-	row := make(map[int32]int32, len(c.TooBig))
-	for i, v := range at {
-		row[v] = int32(i)
-	}
-	for k, v := range c.TooBig {
-		c.TooBig[k] = row[v]
+	switch {
+	case c.coded:
+		col.Codes = spread(col.Codes, at)
+	case c.field.Kind == Text:
+		col.Start, col.End = spread(col.Start, at), spread(col.End, at)
+	case c.field.Kind == Float:
+		col.Floats = spread(col.Floats, at)
+	default:
+		col.Ints = spread(col.Ints, at)
+		for k, v := range col.TooBig {
+			col.TooBig[k] = rows[v]
+		}
 	}
 }
 
