@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -68,7 +69,7 @@ type run struct {
 
 // Cohorts is the job: from the configured exports to published tables. Read it from top
 // to bottom; every stage takes what those before it have made.
-func Cohorts(ctx context.Context, c *Config, o Options) (*Summary, error) {
+func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) {
 	r, err := prepare(ctx, c, o)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer publication.Close()
+	defer func() { err = errors.Join(err, publication.Close()) }()
 	if m, err := publication.Published(); err != nil {
 		return nil, err
 	} else if m != nil {

@@ -57,14 +57,13 @@ type input struct {
 	col    int    // index among the wanted columns, -1: none
 	fixed  []byte // constant; nil: none
 	expr   *expression
-	row    bool // the place of the row: path:number
+	row    bool              // the place of the row: path:number
 	values map[string]string // raw → canonical
 	time   TimeSpec
 	clock  *wallClock
 
 	dict  *source.Column // whose entries codes translates
 	codes []uint32
-	num   []int64
 	why   []string
 }
 

@@ -58,8 +58,7 @@ func OpenPublication(output, runID, partition string) (*Publication, error) {
 	}
 	p := &Publication{output: output, runID: runID, partition: partition, lock: lock}
 	if err := p.recover(); err != nil {
-		p.Close()
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }

@@ -64,10 +64,10 @@ func parseISO(b []byte) (p parsed, ok bool) {
 // parseOffset reads what stands behind the time: nothing, Z, UTC, or an offset.
 func parseOffset(p parsed, b []byte) (parsed, bool) {
 	b = []byte(strings.TrimLeft(string(b), " "))
-	switch s := string(b); {
-	case s == "":
+	switch string(b) {
+	case "":
 		return p, true
-	case s == "Z" || s == "z" || s == "UTC" || s == "GMT":
+	case "Z", "z", "UTC", "GMT":
 		p.instant = true
 		return p, true
 	}

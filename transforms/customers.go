@@ -121,9 +121,10 @@ func (p *periodRows) Add(x *Customer) {
 				net, cost = net.Add(d.Net), cost.Add(d.Cost)
 			}
 			state := lifecycleResurrected
-			if period == cohort {
+			switch period {
+			case cohort:
 				state = lifecycleNew
-			} else if period == before+1 {
+			case before + 1:
 				state = lifecycleReturning
 			}
 			before = period

@@ -180,4 +180,3 @@ func (l *Lifecycle) row(g Grain, period int32, seg namedSegment, p *periods) Lif
 	r.QuickRatio = share(r.New+r.Resurrected, r.Dormant)
 	return r
 }
-

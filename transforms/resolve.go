@@ -93,7 +93,6 @@ type resolver struct {
 type version struct {
 	hash uint32
 	row  []byte
-	rows int32 // rows of the winning version; 1 but for lines
 	seen int32
 }
 

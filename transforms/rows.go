@@ -77,13 +77,5 @@ func (s *rowStore) each(p int, f func(row []byte)) {
 	}
 }
 
-// size is the number of bytes of partition p.
-func (s *rowStore) size(p int) (n int) {
-	for _, c := range s.parts[p].chunks {
-		n += len(c)
-	}
-	return n
-}
-
 // drop forgets partition p and gives its memory back.
 func (s *rowStore) drop(p int) { s.parts[p].chunks = nil }

@@ -44,7 +44,7 @@ var exits = []struct {
 		var u *usageError
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
-		return errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m)
+		return errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError

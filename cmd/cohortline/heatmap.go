@@ -91,9 +91,8 @@ func heatMap(w io.Writer, rows []cohortRow, width int, colour bool, format func(
 
 // point is one point of a curve.
 type point struct {
-	x         int
-	y         float64
-	low, high float64
+	x int
+	y float64
 }
 
 // blocks are eighths of a cell, from empty to full.
@@ -119,9 +118,10 @@ func curve(w io.Writer, points []point, width, height int, format func(float64) 
 	var b strings.Builder
 	for row := height - 1; row >= 0; row-- {
 		label := ""
-		if row == height-1 {
+		switch row {
+		case height - 1:
 			label = format(top)
-		} else if row == 0 {
+		case 0:
 			label = format(0)
 		}
 		fmt.Fprintf(&b, "%9s │", label)

@@ -56,7 +56,7 @@ func openCSV(name string, open func() (io.ReadCloser, error), opts Options) (Fil
 		}
 		defer s.close()
 		row, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, &FileError{File: name, What: "there is nothing in it", Err: ErrEmpty, Hint: "an export without orders still has a header line; export it again"}
 		}
 		if err != nil {
@@ -82,7 +82,7 @@ func openCSV(name string, open func() (io.ReadCloser, error), opts Options) (Fil
 func (f *csvFile) checkHeader(names []string) error {
 	all := strings.Join(names, "")
 	if strings.ContainsRune(all, 0) || !utf8.ValidString(all) {
-		return &FileError{File: f.name, What: "its header is no UTF-8 text", Hint: "declare `encoding:` of the source: utf-16, latin-1 or windows-1252"}
+		return &FileError{File: f.name, What: "its header is no UTF-8 text", Err: ErrOptions, Hint: "declare `encoding:` of the source: utf-16, latin-1 or windows-1252"}
 	}
 	if len(names) == 1 && !f.blanks {
 		for _, d := range []string{";", "\t", "|", ","} {
@@ -91,7 +91,7 @@ func (f *csvFile) checkHeader(names []string) error {
 				if d == "\t" {
 					shown = "tab"
 				}
-				return &FileError{File: f.name, What: fmt.Sprintf("its header is one column, %q: the delimiter is not %q", clip(names[0], 60), string(f.delim)), Hint: fmt.Sprintf("declare `delimiter: %q` in the source", shown)}
+				return &FileError{File: f.name, What: fmt.Sprintf("its header is one column, %q: the delimiter is not %q", clip(names[0], 60), string(f.delim)), Err: ErrOptions, Hint: fmt.Sprintf("declare `delimiter: %q` in the source", shown)}
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (f *csvFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batch,
 		}
 		defer s.close()
 		if f.header {
-			if _, err := s.next(); err != nil && err != io.EOF {
+			if _, err := s.next(); err != nil && !errors.Is(err, io.EOF) {
 				yield(nil, err)
 				return
 			}
@@ -140,7 +140,7 @@ func (f *csvFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batch,
 			c.reset(number + 1)
 			for c.b.N < csvBatchRows && len(c.data) < csvBatchBytes {
 				row, err := s.next()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					if c.b.N > 0 {
 						yield(c.finish(), nil)
 					}

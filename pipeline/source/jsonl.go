@@ -45,7 +45,7 @@ func openJSONL(name string, open func() (io.ReadCloser, error), opts Options) (F
 	defer l.close()
 	for n, size := 0, 0; n < sampleLines && size < sampleBytes; n++ {
 		line, _, err := l.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if n == 0 {
 				return nil, &FileError{File: name, What: "there is nothing in it", Err: ErrEmpty, Hint: "export it again, or leave it out"}
 			}
@@ -56,7 +56,7 @@ func openJSONL(name string, open func() (io.ReadCloser, error), opts Options) (F
 		}
 		size += len(line)
 		if n == 0 && len(line) > 0 && line[0] == '[' {
-			return nil, &FileError{File: name, What: "this is one JSON array, not one object per line", Hint: "convert it: jq -c '.[]' file.json > file.jsonl"}
+			return nil, &FileError{File: name, What: "this is one JSON array, not one object per line", Err: ErrOptions, Hint: "convert it: jq -c '.[]' file.json > file.jsonl"}
 		}
 		if object, err := parseObject(line); err == nil {
 			f.learn("", object)
@@ -135,7 +135,7 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 			c.reset(number + 1)
 			for c.b.N < csvBatchRows && len(c.data) < csvBatchBytes {
 				line, long, err := l.next()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					if c.b.N > 0 {
 						yield(c.finish(), nil)
 					}
@@ -293,7 +293,7 @@ func (l *lines) next() (line []byte, long bool, err error) {
 			if errors.Is(err, bufio.ErrBufferFull) {
 				continue
 			}
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return nil, false, damaged(l.file, l.number+1, err)
 			}
 			if len(l.buf) == 0 && !long {

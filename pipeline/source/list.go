@@ -17,6 +17,10 @@ var ErrMissing = errors.New("no such file")
 // ErrEmpty is the cause of the FileError of an input without any content.
 var ErrEmpty = errors.New("the file is empty")
 
+// ErrOptions is the cause of the FileError of an input that is written in another form
+// than its source declares.
+var ErrOptions = errors.New("the options of the source do not fit")
+
 // suffixes of the files that a folder is searched for, without the compression's.
 var suffixes = []string{".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet"}
 

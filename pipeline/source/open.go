@@ -30,10 +30,10 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 	n, err := io.ReadFull(f, head)
 	head = head[:n]
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		f.Close()
 		return nil, &FileError{File: o.Path, What: "there is nothing in it", Err: ErrEmpty, Hint: "an export without orders still has a header line; export it again"}
-	case err != nil && err != io.ErrUnexpectedEOF:
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		f.Close()
 		return nil, &FileError{File: o.Path, What: "cannot be read", Err: err}
 	}

@@ -173,7 +173,7 @@ func (c *columnCursor) ready() (left int, err error) {
 		}
 		p, err := c.pages.ReadPage()
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = errors.New("it has fewer rows than its row group")
 			}
 			return 0, c.wrong(err)
