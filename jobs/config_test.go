@@ -54,7 +54,7 @@ func TestSchemaAndReaderRefuseTheSame(t *testing.T) {
 		"unknown dimension": {"output:", "dimensions: [colour]\noutput:"},
 		"clear secret":      {"output:", "privacy: {key: hunter2}\noutput:"},
 		"share above 1":     {"output:", "checks: {max_reject_share: 2}\noutput:"},
-		"source key":        {"path: orders.csv", "path: orders.csv, seperator: x"},
+		"source key":        {"path: orders.csv", "path: orders.csv, separation: x"},
 		"table to publish":  {"path: out", "path: out, tables: [cohort]"},
 	} {
 		text := []byte(strings.Replace(minimal, change[0], change[1], 1))
