@@ -17,6 +17,9 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 		}
 		return nil
 	}
+	if m.plainTimes(b, in, to, required) {
+		return nil
+	}
 	for i := range b.N {
 		to[i] = schemas.NoTime
 		if m.skip[i] {
@@ -56,6 +59,9 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 	if in.col >= 0 && b.Cols[in.col].Kind == source.Float {
 		m.stats.FloatMoney += int64(b.N)
 	}
+	if m.plainAmounts(b, in, to, known, required) {
+		return
+	}
 	mark, group := m.mark, m.group
 	if in.expr != nil || in.fixed != nil {
 		mark, group = '.', 0
@@ -88,6 +94,89 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 			}
 		}
 	}
+}
+
+// plain returns the values of a column that are used as they lie in the file: numbers of
+// the given kind, each within range, read through the codes of a dictionary where there
+// is one.
+func plain(b *source.Batch, in *input, kind source.Kind) (ints []int64, codes []int32, null []bool, ok bool) {
+	if in.col < 0 || in.values != nil {
+		return nil, nil, nil, false
+	}
+	c := &b.Cols[in.col]
+	ints, codes, null = c.Ints, c.Codes, c.Null
+	from := c
+	if codes != nil {
+		from = c.Dict
+		ints = from.Ints
+	}
+	return ints, codes, null, c.Kind == kind && len(from.TooBig) == 0
+}
+
+// plainTimes is times for a column of instants, without a look at each value's kind.
+func (m *OrderMapper) plainTimes(b *source.Batch, in *input, to []int64, required bool) bool {
+	ints, codes, null, ok := plain(b, in, source.Timestamp)
+	if !ok || !b.Cols[in.col].UTC {
+		return false
+	}
+	for i := range to {
+		to[i] = schemas.NoTime
+		if null != nil && null[i] {
+			if required && !m.skip[i] {
+				m.blame(i, schemas.ReasonValueMissing, in.name, cell{null: true})
+			}
+			continue
+		}
+		k := i
+		if codes != nil {
+			k = int(codes[i])
+		}
+		if t := ints[k]; t >= minInstant && t <= maxInstant {
+			to[i] = t
+		} else if !m.skip[i] {
+			m.blame(i, schemas.ReasonInvalidTime, in.name, at(&b.Cols[in.col], i))
+		}
+	}
+	return true
+}
+
+// plainAmounts is amounts for a column of decimals with at most four places.
+func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known []bool, required bool) bool {
+	ints, codes, null, ok := plain(b, in, source.Decimal)
+	if !ok || b.Cols[in.col].Scale > schemas.Scale {
+		return false
+	}
+	factor := int64(1)
+	for range schemas.Scale - b.Cols[in.col].Scale {
+		factor *= 10
+	}
+	limit := schemas.MaxAmount / factor
+	for i := range to {
+		if null != nil && null[i] {
+			if required && !m.skip[i] {
+				m.blame(i, schemas.ReasonValueMissing, in.name, cell{null: true})
+			}
+			continue
+		}
+		k := i
+		if codes != nil {
+			k = int(codes[i])
+		}
+		v := ints[k]
+		switch {
+		case m.skip[i]:
+		case v > limit || v < -limit:
+			m.blame(i, schemas.ReasonAmountRange, in.name, at(&b.Cols[in.col], i))
+		case v < 0 && !m.lines:
+			m.blame(i, schemas.ReasonAmountNegative, in.name, at(&b.Cols[in.col], i))
+		default:
+			to[i] = v * factor
+			if known != nil {
+				known[i] = true
+			}
+		}
+	}
+	return true
 }
 
 // translate gives every row the number that f finds for its text; f is asked once per

@@ -11,9 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/cohortline/cohortline/pipeline/sink"
@@ -267,12 +269,17 @@ func fileSHA256(path string) (string, error) {
 // RecordInputs makes the records of what a run reads, with the checksum of every object.
 func RecordInputs(inputs []Input) ([]InputRecord, error) {
 	records := make([]InputRecord, len(inputs))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, in := range inputs {
-		sum, err := fileSHA256(in.Object.URL)
-		if err != nil {
-			return nil, err
-		}
-		records[i] = InputRecord{Table: in.Spec.Table, Source: in.Spec.Name, Path: in.Object.Path, Size: in.Object.Size, SHA256: sum, ReceivedAt: in.Object.ModTime.UTC()}
+		g.Go(func() error {
+			sum, err := fileSHA256(in.Object.URL)
+			records[i] = InputRecord{Table: in.Spec.Table, Source: in.Spec.Name, Path: in.Object.Path, Size: in.Object.Size, SHA256: sum, ReceivedAt: in.Object.ModTime.UTC()}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	return records, nil
 }

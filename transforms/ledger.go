@@ -99,10 +99,11 @@ func NewLedger(rules Rules) *Ledger {
 		bits++
 	}
 	n := 1 << bits
+	pool := &chunkPool{}
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
 		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: 64 - bits,
-		orders: newRowStore(n), links: newRowStore(n), rows: newRowStore(n), moved: newRowStore(n),
+		orders: newRowStore(n, pool), links: newRowStore(n, pool), rows: newRowStore(n, pool), moved: newRowStore(n, pool),
 		rank: namespaceRanks(rules.Namespaces),
 	}
 }

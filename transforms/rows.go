@@ -10,6 +10,36 @@ import (
 // length in two bytes; what follows is the business of whoever wrote it.
 type rowStore struct {
 	parts []rowPart
+	pool  *chunkPool
+}
+
+// chunkPool keeps full-sized chunks that one store has dropped for the next to fill:
+// memory that has been touched is cheaper than new memory.
+type chunkPool struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+func (p *chunkPool) take() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.free)
+	if n == 0 {
+		return nil
+	}
+	b := p.free[n-1]
+	p.free = p.free[:n-1]
+	return b
+}
+
+func (p *chunkPool) give(chunks [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range chunks {
+		if cap(c) == lastChunk {
+			p.free = append(p.free, c[:0])
+		}
+	}
 }
 
 type rowPart struct {
@@ -22,7 +52,9 @@ const (
 	lastChunk  = 1 << 16
 )
 
-func newRowStore(parts int) *rowStore { return &rowStore{parts: make([]rowPart, parts)} }
+func newRowStore(parts int, pool *chunkPool) *rowStore {
+	return &rowStore{parts: make([]rowPart, parts), pool: pool}
+}
 
 // rowWriter is one worker's open chunks, one per partition.
 type rowWriter struct {
@@ -40,7 +72,14 @@ func (w *rowWriter) put(p uint32, row []byte) {
 	b := w.open[p]
 	if len(b)+n > cap(b) {
 		w.flush(p)
-		b = make([]byte, 0, max(n, min(lastChunk, max(firstChunk, 4*cap(b)))))
+		size := max(n, min(lastChunk, max(firstChunk, 4*cap(b))))
+		b = nil
+		if size == lastChunk {
+			b = w.store.pool.take()
+		}
+		if b == nil {
+			b = make([]byte, 0, size)
+		}
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(n))
 	w.open[p] = append(b, row...)
@@ -78,4 +117,7 @@ func (s *rowStore) each(p int, f func(row []byte)) {
 }
 
 // drop forgets partition p and gives its memory back.
-func (s *rowStore) drop(p int) { s.parts[p].chunks = nil }
+func (s *rowStore) drop(p int) {
+	s.pool.give(s.parts[p].chunks)
+	s.parts[p].chunks = nil
+}

@@ -24,7 +24,7 @@ const (
 // row groups of 131,072 rows, descriptions of table and columns in the metadata.
 func Parquet(w io.Writer, d schemas.Data) (rows int64, err error) {
 	options := []parquet.WriterOption{
-		d.Table.Parquet(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
+		d.Table.Parquet(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
 		parquet.CreatedBy("cohortline", "1", "0"), parquet.DataPageVersion(2), parquet.DataPageStatistics(true),
 		parquet.MaxRowsPerRowGroup(groupRows), parquet.DictionaryMaxBytes(1 << 20),
 	}
