@@ -13,6 +13,7 @@ CONFIG = """version: 1
 reporting: {{timezone: Europe/Berlin, currency: EUR, grains: [{grains}]}}
 sources: [{{table: orders, name: shop, path: {data}}}]
 dimensions: [channel, country]
+identity: {{match: [id]}}
 output: {{path: {out}{tables}}}
 """
 a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -11,6 +11,7 @@ import (
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
+	"golang.org/x/sync/errgroup"
 )
 
 // CheckError is a failed check: nothing has been published.
@@ -131,6 +132,8 @@ func (r *run) check() error {
 func (r *run) write(p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("write", "tables")
 	segments := r.ledger.Segments()
+	var g errgroup.Group
+	g.SetLimit(r.o.Threads)
 	for _, name := range r.c.Tables {
 		d, ok := r.metrics.Table(name, segments)
 		switch name {
@@ -142,9 +145,13 @@ func (r *run) write(p *pipeline.Publication) error {
 		if !ok {
 			continue // streamed before, or made last
 		}
-		if _, err := p.Write(d); err != nil {
+		g.Go(func() error {
+			_, err := p.Write(d)
 			return err
-		}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	done(int64(len(p.Outputs())), "tables")
 	return nil
@@ -222,7 +229,6 @@ func (r *run) publish(p *pipeline.Publication) error {
 		}
 		m.Outputs = p.Outputs()
 	}
-	slices.SortFunc(m.Outputs, func(a, b pipeline.OutputRecord) int { return strings.Compare(a.Table, b.Table) })
 	if err := p.Commit(m); err != nil {
 		return err
 	}

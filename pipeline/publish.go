@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -153,11 +154,13 @@ func (p *Publication) Write(d schemas.Data) (rows int64, err error) {
 	return rows, nil
 }
 
-// Outputs lists the tables written so far.
+// Outputs lists the tables written so far, by name.
 func (p *Publication) Outputs() []OutputRecord {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]OutputRecord(nil), p.outputs...)
+	list := slices.Clone(p.outputs)
+	slices.SortFunc(list, func(a, b OutputRecord) int { return strings.Compare(a.Table, b.Table) })
+	return list
 }
 
 // Commit writes the manifest and moves the tables into place.

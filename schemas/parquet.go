@@ -15,6 +15,9 @@ func (t Table) Parquet() *parquet.Schema {
 	root := orderedGroup{}
 	for _, c := range t.Columns {
 		node := c.Type.parquet()
+		if c.Type == Date || c.Type == String && c.Name != "customer_id" { // few values, often repeated
+			node = parquet.Encoded(node, &parquet.RLEDictionary)
+		}
 		if c.Nullable {
 			node = parquet.Optional(node)
 		} else {
