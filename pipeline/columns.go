@@ -256,6 +256,9 @@ func (m *OrderMapper) statuses(b *source.Batch) {
 				}
 			}
 		}
+		if s == "" && m.status.maybe {
+			return uint32(schemas.Paid), ""
+		}
 		if s == "" && m.lines {
 			return uint32(schemas.NoStatus), ""
 		}
@@ -274,6 +277,9 @@ func (m *OrderMapper) currencies(b *source.Batch) {
 	}
 	m.translate(b, &m.currency, func(v []byte) (uint32, string) {
 		v = trimBlanks(v)
+		if len(v) == 0 && m.currency.maybe {
+			return m.env.Interns.Currency.Code([]byte(m.env.Reporting)), ""
+		}
 		if len(v) == 0 && m.lines {
 			return schemas.NoCode, ""
 		}

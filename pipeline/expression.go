@@ -70,7 +70,9 @@ func compile(text string, columns []string) (*expression, error) {
 			case "*":
 				_, err = decimals.Mul(r, x, y)
 			case "/":
-				_, err = decimals.Quo(r, x, y)
+				if _, err = decimals.Quo(r, x, y); err == nil {
+					r.Reduce(r) // without trailing zeros
+				}
 			}
 			return r, err
 		}), arithmetic...), expr.Operator(op, name))

@@ -58,6 +58,7 @@ type input struct {
 	fixed  []byte // constant; nil: none
 	expr   *expression
 	row    bool              // the place of the row: path:number
+	maybe  bool              // nobody has mapped it and the beginning of the file lacks it: a row without it is no mistake
 	values map[string]string // raw → canonical
 	time   TimeSpec
 	clock  *wallClock
@@ -160,7 +161,7 @@ func (b *binder) bind(name string, required bool) (input, error) {
 	if open, ok := b.file.(source.OpenEnded); ok { // it may come further down in the file
 		i := open.Lookup(spec.From)
 		b.fields = b.file.Fields()
-		in.col = b.index(i)
+		in.col, in.maybe = b.index(i), !mapped
 	}
 	return in, nil // else an optional column that this file does not have
 }
