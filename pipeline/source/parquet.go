@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,9 @@ func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Opt
 			err = &FileError{File: name, What: "is no readable Parquet file", Err: fmt.Errorf("%v", p), Hint: damagedHint}
 		}
 	}()
+	if err := checkFooter(r, size); err != nil {
+		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
+	}
 	f.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<18))
 	if err != nil {
 		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
@@ -58,6 +62,25 @@ func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Opt
 		}
 	}
 	return f, nil
+}
+
+// checkFooter refuses a footer longer than the file: the library makes room for what
+// the length claims before it reads.
+func checkFooter(r io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < 12 {
+		return errors.New("it is too short")
+	}
+	if _, err := r.ReadAt(end[:], size-8); err != nil {
+		return err
+	}
+	if string(end[4:]) != "PAR1" {
+		return errors.New("it does not end with PAR1; it was cut off, or is encrypted")
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-12 {
+		return fmt.Errorf("its footer claims %d bytes, the file has %d", n, size)
+	}
+	return nil
 }
 
 // addFields lists the leaves below a column in file order.

@@ -229,6 +229,7 @@ func TestBrokenText(t *testing.T) {
 		{"JSON array", "a.json", "[{\"id\": 1}]", Options{}, ErrOptions, "jq -c"},
 		{"unknown encoding", "a.csv", "id\n1\n", Options{Encoding: "ebcdic"}, nil, "is unknown"},
 		{"Parquet", "a.parquet", "PAR1 nothing here PAR1", Options{}, nil, "no readable Parquet file"},
+		{"Parquet footer of 4 GB", "a.parquet", "PAR1 some bytes \xff\xff\xff\xfePAR1", Options{}, nil, "its footer claims 4278190079 bytes"},
 		{"open quote", "a.csv", "id,name\n1,\"x\n2,y\n", Options{}, nil, "never ends"},
 		{"cut gzip", "a.csv.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", Options{}, nil, "cut off or damaged"},
 	} {
