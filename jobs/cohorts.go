@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
 )
@@ -51,6 +52,7 @@ type run struct {
 	c       *Config
 	o       Options
 	start   time.Time
+	stores  source.Stores
 	orders  []pipeline.Input
 	fx      []pipeline.Input
 	records []pipeline.InputRecord
@@ -74,6 +76,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, r.stores.Close()) }()
 	publication, err := pipeline.OpenPublication(c.Output, r.id, r.partition())
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	return &r.summary, nil
 }
 
-// prepare lists the inputs and derives the id of the run.
+// prepare lists the inputs and derives the id of the run. The caller closes its stores.
 func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -117,15 +120,8 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	r := &run{c: c, o: o, start: o.Now()}
-	var err error
-	if r.orders, err = pipeline.ListInputs(ctx, c.Dir, c.Sources, "orders"); err != nil {
-		return nil, err
-	}
-	if r.fx, err = pipeline.ListInputs(ctx, c.Dir, c.Sources, "fx"); err != nil {
-		return nil, err
-	}
-	if r.records, err = pipeline.RecordInputs(slices.Concat(r.orders, r.fx)); err != nil {
-		return nil, err
+	if err := r.list(ctx); err != nil {
+		return nil, errors.Join(err, r.stores.Close())
 	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
 	asOf := o.AsOf.UnixMicro()
@@ -133,6 +129,18 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
 		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 	return r, nil
+}
+
+// list finds the inputs and records them.
+func (r *run) list(ctx context.Context) (err error) {
+	if r.orders, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "orders"); err != nil {
+		return err
+	}
+	if r.fx, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "fx"); err != nil {
+		return err
+	}
+	r.records, err = pipeline.RecordInputs(ctx, slices.Concat(r.orders, r.fx))
+	return err
 }
 
 // partition is the folder of the result below each table.

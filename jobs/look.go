@@ -14,6 +14,7 @@ func PlanCohorts(ctx context.Context, c *Config, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.stores.Close()
 	p := &Plan{RunID: r.id, AsOf: o.AsOf.UTC(), Partition: r.partition(), Output: c.Output, Tables: c.Tables, Inputs: r.records}
 	manifests, err := pipeline.Manifests(c.Output)
 	if err != nil {
@@ -46,6 +47,7 @@ func Validate(ctx context.Context, c *Config, o Options) (*Validation, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.stores.Close()
 	rates, rejects, _, err := pipeline.ReadRates(ctx, r.fx)
 	if err != nil {
 		return nil, err

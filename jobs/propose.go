@@ -36,7 +36,9 @@ var headers = []struct {
 // Propose looks at exports of orders and writes a configuration for them, with the
 // evidence for each guess as comments. What cannot be guessed is marked TODO.
 func Propose(ctx context.Context, files []string) (string, error) {
-	objects, err := source.List(ctx, ".", files)
+	var stores source.Stores
+	defer stores.Close()
+	objects, err := stores.List(ctx, ".", files)
 	if err != nil {
 		return "", err
 	}

@@ -38,7 +38,7 @@ type Extracted struct {
 
 // ListInputs finds the objects of every source of a table, in the canonical order:
 // sources by name, objects by path. Relative paths are taken from base.
-func ListInputs(ctx context.Context, base string, specs []SourceSpec, table string) ([]Input, error) {
+func ListInputs(ctx context.Context, stores *source.Stores, base string, specs []SourceSpec, table string) ([]Input, error) {
 	var of []SourceSpec
 	for _, s := range specs {
 		if s.Table == table {
@@ -48,7 +48,7 @@ func ListInputs(ctx context.Context, base string, specs []SourceSpec, table stri
 	slices.SortFunc(of, func(a, b SourceSpec) int { return strings.Compare(a.Name, b.Name) })
 	var inputs []Input
 	for i, s := range of {
-		objects, err := source.List(ctx, base, s.Paths)
+		objects, err := stores.List(ctx, base, s.Paths)
 		if err != nil {
 			return nil, err
 		}

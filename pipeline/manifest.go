@@ -39,8 +39,9 @@ type InputRecord struct {
 	Source     string    `json:"source"`
 	Path       string    `json:"path"`
 	Size       int64     `json:"size"`
-	SHA256     string    `json:"sha256"`
-	ReceivedAt time.Time `json:"received_at"` // last change of the object
+	SHA256     string    `json:"sha256,omitempty"`  // of a local file
+	Version    string    `json:"version,omitempty"` // of an object of a store: its generation, etag or md5
+	ReceivedAt time.Time `json:"received_at"`       // last change of the object
 	Rows       int64     `json:"rows"`
 }
 
@@ -62,7 +63,7 @@ func RunID(job, code, config string, asOf time.Time, start *time.Time, inputs []
 		fmt.Fprintf(h, "%s\n", start.UTC().Format(time.RFC3339Nano))
 	}
 	for _, in := range inputs {
-		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s\n", in.Table, in.Source, in.Path, in.Size, in.SHA256)
+		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s\n", in.Table, in.Source, in.Path, in.Size, in.SHA256+in.Version)
 	}
 	return asOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(h.Sum(nil))[:16]
 }

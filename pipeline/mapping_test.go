@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/schemas"
 )
 
@@ -36,7 +37,7 @@ func TestLateColumn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "o.jsonl"), []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	inputs, err := ListInputs(context.Background(), dir, []SourceSpec{{Table: "orders", Name: "o", Paths: []string{"o.jsonl"}}}, "orders")
+	inputs, err := ListInputs(context.Background(), new(source.Stores), dir, []SourceSpec{{Table: "orders", Name: "o", Paths: []string{"o.jsonl"}}}, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -269,15 +270,19 @@ func fileSHA256(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// RecordInputs makes the records of what a run reads, with the checksum of every object.
-func RecordInputs(inputs []Input) ([]InputRecord, error) {
+// RecordInputs makes the records of what a run reads. Objects of a store are recorded by
+// the version that the store gives; everything else by its SHA-256.
+func RecordInputs(ctx context.Context, inputs []Input) ([]InputRecord, error) {
 	records := make([]InputRecord, len(inputs))
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, in := range inputs {
-		g.Go(func() error {
-			sum, err := fileSHA256(in.Object.URL)
-			records[i] = InputRecord{Table: in.Spec.Table, Source: in.Spec.Name, Path: in.Object.Path, Size: in.Object.Size, SHA256: sum, ReceivedAt: in.Object.ModTime.UTC()}
+		records[i] = InputRecord{Table: in.Spec.Table, Source: in.Spec.Name, Path: in.Object.Path, Size: in.Object.Size, Version: in.Object.Version, ReceivedAt: in.Object.ModTime.UTC()}
+		if in.Object.Version != "" {
+			continue
+		}
+		g.Go(func() (err error) {
+			records[i].SHA256, err = in.Object.SHA256(ctx)
 			return err
 		})
 	}

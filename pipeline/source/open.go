@@ -1,13 +1,12 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -19,23 +18,9 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(o.URL)
+	head, err := o.head(ctx)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = ErrMissing
-		}
-		return nil, &FileError{File: o.Path, What: "cannot be opened", Err: err}
-	}
-	head := make([]byte, 4)
-	n, err := io.ReadFull(f, head)
-	head = head[:n]
-	switch {
-	case errors.Is(err, io.EOF):
-		f.Close()
-		return nil, &FileError{File: o.Path, What: "there is nothing in it", Err: ErrEmpty, Hint: "an export without orders still has a header line; export it again"}
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		f.Close()
-		return nil, &FileError{File: o.Path, What: "cannot be read", Err: err}
+		return nil, err
 	}
 	format := opts.Format
 	if format == "" {
@@ -51,19 +36,17 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 		}
 	}
 	if format == "parquet" {
-		info, err := f.Stat()
+		r, closer, size, err := o.readerAt(ctx)
 		if err != nil {
-			f.Close()
-			return nil, &FileError{File: o.Path, What: "cannot be read", Err: err}
+			return nil, err
 		}
-		file, err := openParquet(o.Path, f, info.Size(), f, opts)
+		file, err := openParquet(o.Path, r, size, closer, o.bucket != nil)
 		if err != nil {
-			f.Close()
+			closer.Close()
 		}
 		return file, err
 	}
-	f.Close()
-	stream := func() (io.ReadCloser, error) { return decompressed(o) }
+	stream := func() (io.ReadCloser, error) { return decompressed(ctx, o) }
 	switch format {
 	case "jsonl":
 		return openJSONL(o.Path, stream, opts)
@@ -76,43 +59,60 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 	return nil, &FileError{File: o.Path, What: fmt.Sprintf("format %q is unknown", format), Hint: "use csv, jsonl or parquet"}
 }
 
-// decompressed opens the object's bytes from the start, unpacked.
-func decompressed(o Object) (io.ReadCloser, error) {
-	f, err := os.Open(o.URL)
+// head is the first four bytes of an object, fewer when it is shorter, but not none.
+func (o Object) head(ctx context.Context) ([]byte, error) {
+	f, err := o.open(ctx)
 	if err != nil {
-		return nil, &FileError{File: o.Path, What: "cannot be opened", Err: err}
+		return nil, err
 	}
+	defer f.Close()
 	head := make([]byte, 4)
-	n, _ := io.ReadFull(f, head) // what is missing shows when it is read again
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		f.Close()
-		return nil, &FileError{File: o.Path, What: "cannot be read", Err: err}
+	n, err := io.ReadFull(f, head)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, &FileError{File: o.Path, What: "there is nothing in it", Err: ErrEmpty, Hint: "an export without orders still has a header line; export it again"}
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		var fe *FileError
+		if !errors.As(err, &fe) {
+			err = &FileError{File: o.Path, What: "cannot be read", Err: err}
+		}
+		return nil, err
 	}
-	head = head[:n]
+	return head[:n], nil
+}
+
+// decompressed opens the object's bytes from the start, unpacked.
+func decompressed(ctx context.Context, o Object) (io.ReadCloser, error) {
+	f, err := o.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := bufio.NewReaderSize(f, 1<<16)
+	head, _ := b.Peek(4) // what is missing shows when it is read
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(f)
+		z, err := gzip.NewReader(b)
 		if err != nil {
 			f.Close()
 			return nil, damaged(o.Path, 0, err)
 		}
 		return &unpacked{z, z, f}, nil
 	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(1<<27))
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(1<<27))
 		if err != nil {
 			f.Close()
 			return nil, damaged(o.Path, 0, err)
 		}
 		return &unpacked{z, z.IOReadCloser(), f}, nil
 	}
-	return f, nil
+	return &unpacked{b, io.NopCloser(nil), f}, nil
 }
 
 // unpacked is a decompressor and the file below it.
 type unpacked struct {
 	io.Reader
 	z io.Closer
-	f *os.File
+	f io.Closer
 }
 
 func (u *unpacked) Close() error { return errors.Join(u.z.Close(), u.f.Close()) }

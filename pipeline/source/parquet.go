@@ -22,6 +22,9 @@ type parquetFile struct {
 	name   string
 	file   *parquet.File
 	closer io.Closer
+	at     io.ReaderAt
+	size   int64
+	remote bool // every read is a request
 	fields []Field
 	leaves []leaf
 	groups []int   // row groups that have rows
@@ -37,8 +40,9 @@ type leaf struct {
 
 const damagedHint = "the file is damaged or was written by a faulty program; export or copy it again"
 
-func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Options) (_ File, err error) {
-	f := &parquetFile{name: name, closer: closer}
+// openParquet reads the footer. Of remote files the pages are fetched in large pieces.
+func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, remote bool) (_ File, err error) {
+	f := &parquetFile{name: name, closer: closer, at: r, size: size, remote: remote}
 	defer func() {
 		if p := recover(); p != nil {
 			err = &FileError{File: name, What: "is no readable Parquet file", Err: fmt.Errorf("%v", p), Hint: damagedHint}
@@ -47,7 +51,11 @@ func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Opt
 	if err := checkFooter(r, size); err != nil {
 		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
 	}
-	f.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<18))
+	buffer := 1 << 18
+	if remote {
+		buffer = 1 << 22
+	}
+	f.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(buffer))
 	if err != nil {
 		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
 	}
@@ -64,21 +72,29 @@ func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, _ Opt
 	return f, nil
 }
 
-// checkFooter refuses a footer longer than the file: the library makes room for what
-// the length claims before it reads.
+// checkFooter refuses a footer that claims more than the file holds: the library makes
+// room for what is claimed before it reads.
 func checkFooter(r io.ReaderAt, size int64) error {
 	var end [8]byte
 	if size < 12 {
 		return errors.New("it is too short")
 	}
-	if _, err := r.ReadAt(end[:], size-8); err != nil {
+	if n, err := r.ReadAt(end[:], size-8); n < len(end) {
 		return err
 	}
 	if string(end[4:]) != "PAR1" {
 		return errors.New("it does not end with PAR1; it was cut off, or is encrypted")
 	}
-	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-12 {
+	n := int64(binary.LittleEndian.Uint32(end[:]))
+	if n > size-12 {
 		return fmt.Errorf("its footer claims %d bytes, the file has %d", n, size)
+	}
+	footer := make([]byte, n)
+	if k, err := r.ReadAt(footer, size-8-n); k < len(footer) {
+		return err
+	}
+	if err := guardThrift(footer); err != nil {
+		return fmt.Errorf("its footer: %w", err)
 	}
 	return nil
 }
@@ -125,8 +141,13 @@ func (f *parquetFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[
 				yield(nil, &FileError{File: f.name, Column: f.fields[w].Name, What: "cannot be read: " + f.fields[w].Why})
 				return
 			}
-			cursors[k] = &columnCursor{field: f.fields[w], leaf: f.leaves[w], file: f.name, chunk: chunks[f.leaves[w].index]}
+			cursors[k] = &columnCursor{field: f.fields[w], leaf: f.leaves[w], file: f.name}
 			defer cursors[k].close()
+			l := f.leaves[w]
+			if err := f.openPages(cursors[k], chunks[l.index], &f.file.Metadata().RowGroups[f.groups[unit]].Columns[l.index].MetaData, rows); err != nil {
+				yield(nil, err)
+				return
+			}
 		}
 		b := &Batch{Cols: make([]Column, len(want)), Row: number}
 		for done := int64(0); done < rows; {
@@ -160,12 +181,68 @@ func (f *parquetFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[
 	}
 }
 
+// maxFetch is how much of a column chunk of a remote file is fetched at once.
+const maxFetch = 64 << 20
+
+// openPages checks the pages of a column chunk and opens them.
+func (f *parquetFile) openPages(c *columnCursor, chunk parquet.ColumnChunk, meta *format.ColumnMetaData, rows int64) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = c.wrong(fmt.Errorf("%v", p))
+		}
+	}()
+	if meta.Type != format.Type(chunk.Type().Kind()) {
+		return c.wrong(fmt.Errorf("its type is %s in the schema and %s in the column", chunk.Type(), meta.Type))
+	}
+	at := f.at
+	if from, n := chunkStart(meta), meta.TotalCompressedSize; f.remote && n > 0 && n <= maxFetch && from >= 0 && from <= f.size-n {
+		part := make([]byte, n)
+		if k, err := f.at.ReadAt(part, from); k < len(part) {
+			return err
+		}
+		at = fetched{part, from}
+	}
+	if err := guardChunk(at, f.size, meta, rows, c.leaf.maxLevel > 0); err != nil {
+		var fe *FileError
+		if errors.As(err, &fe) { // of the store
+			return err
+		}
+		return c.wrong(err)
+	}
+	c.pages = chunk.(*parquet.FileColumnChunk).PagesFrom(at)
+	return nil
+}
+
+// chunkStart is the place of the first page of a column chunk.
+func chunkStart(meta *format.ColumnMetaData) int64 {
+	if d := meta.DictionaryPageOffset; d != 0 && d < meta.DataPageOffset {
+		return d
+	}
+	return meta.DataPageOffset
+}
+
+// fetched is a part of a file.
+type fetched struct {
+	data []byte
+	from int64
+}
+
+func (p fetched) ReadAt(b []byte, off int64) (int, error) {
+	if off < p.from || off-p.from >= int64(len(p.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, p.data[off-p.from:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 // columnCursor walks the pages of one column chunk.
 type columnCursor struct {
 	field Field
 	leaf  leaf
 	file  string
-	chunk parquet.ColumnChunk
 	pages parquet.Pages
 	page  parquet.Page
 	col   Column // the whole page, decoded
@@ -186,9 +263,6 @@ func (c *columnCursor) ready() (left int, err error) {
 			err = c.wrong(fmt.Errorf("%v", p))
 		}
 	}()
-	if c.pages == nil {
-		c.pages = c.chunk.Pages()
-	}
 	for c.at == c.n {
 		if c.page != nil {
 			parquet.Release(c.page)

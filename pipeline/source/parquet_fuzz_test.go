@@ -26,7 +26,7 @@ func FuzzParquet(f *testing.F) {
 		f.Add(b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := openParquet("f", bytes.NewReader(data), int64(len(data)), io.NopCloser(nil), Options{})
+		file, err := openParquet("f", bytes.NewReader(data), int64(len(data)), io.NopCloser(nil), false)
 		if err != nil || totalRows(file) > 100_000 {
 			return
 		}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"gocloud.dev/blob"
 )
 
 // Kind says what the values of a column are, as the file stores them.
@@ -111,7 +113,10 @@ type Object struct {
 	Path    string // canonical path for sorting and for the file column of rejects, relative to the configuration where possible
 	Size    int64  // bytes
 	ModTime time.Time
-	Version string // etag, generation or checksum of the store; empty where it has none
+	Version string // generation, etag or md5 as the store gives it, with its name before a colon; empty where it has none
+
+	bucket *blob.Bucket // nil: a local file at URL
+	key    string       // in the bucket
 }
 
 // FileError is an input that cannot be read: what is wrong, where, and what to do.

@@ -383,7 +383,7 @@ func TestFlippedBits(t *testing.T) {
 	for bit := 0; bit < 8*len(good); bit += 97 {
 		data := bytes.Clone(good)
 		data[bit/8] ^= 1 << (bit % 8)
-		file, err := openParquet("f", bytes.NewReader(data), int64(len(data)), io.NopCloser(nil), Options{})
+		file, err := openParquet("f", bytes.NewReader(data), int64(len(data)), io.NopCloser(nil), false)
 		if err == nil && totalRows(file) < 100_000 {
 			_, err = all(file)
 		}
