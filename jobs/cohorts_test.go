@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cohortline/cohortline/internal/objectstore"
 	"github.com/cohortline/cohortline/internal/realdata"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/parquet-go/parquet-go"
@@ -349,6 +351,50 @@ func TestSameBytes(t *testing.T) {
 }
 
 // writeParquet writes lines of orders as Parquet with typed columns.
+// TestObjectStores runs the worked example's kind of data from S3 and Google Cloud
+// Storage: the tables are those of the local folder, and a second run knows its own work.
+func TestObjectStores(t *testing.T) {
+	root := t.TempDir()
+	base := filepath.Join(root, "exports")
+	if err := os.Mkdir(base, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Generate(GenerateOptions{Orders: 4000, Seed: 7, Files: 3, Dir: base}); err != nil {
+		t.Fatal(err)
+	}
+	config := func(place, options string) string {
+		c := strings.ReplaceAll(generatedConfig, "path: orders", "path: '"+place+"orders-*.csv"+options+"'")
+		return strings.ReplaceAll(c, "path: fx.csv", "path: '"+place+"fx.csv"+options+"'")
+	}
+	sums := func(s *Summary) map[string]string {
+		m := map[string]string{}
+		for _, o := range s.Tables {
+			if !slices.Contains([]string{"runs", "rejects"}, o.Table) {
+				m[o.Table] = o.SHA256
+			}
+		}
+		return m
+	}
+	want := sums(runIn(t, t.TempDir(), config(base+"/", ""), "2024-11-03", 2))
+	if len(want) != 10 {
+		t.Fatalf("%d tables", len(want))
+	}
+	for name, start := range map[string]func(*testing.T, string) objectstore.Store{"S3": objectstore.S3, "Google Cloud Storage": objectstore.GCS} {
+		t.Run(name, func(t *testing.T) {
+			store := start(t, root)
+			dir := t.TempDir()
+			c := config(store.Address+"/", store.Options)
+			s := runIn(t, dir, c, "2024-11-03", 2)
+			if got := sums(s); !maps.Equal(got, want) {
+				t.Errorf("other bytes than from the local folder: %v, want %v", got, want)
+			}
+			if again := runIn(t, dir, c, "2024-11-03", 2); again.Status != "unchanged" || again.RunID != s.RunID {
+				t.Errorf("a second run is %s as %s, want unchanged as %s", again.Status, again.RunID, s.RunID)
+			}
+		})
+	}
+}
+
 func writeParquet(t *testing.T, header string, lines []string, path string) {
 	t.Helper()
 	type order struct {

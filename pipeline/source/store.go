@@ -60,7 +60,12 @@ func (s *Stores) bucket(ctx context.Context, address string) (*blob.Bucket, erro
 	if b != nil {
 		return b, nil
 	}
-	b, err := blob.OpenBucket(ctx, address)
+	open := address
+	if strings.HasPrefix(address, "s3://") && !strings.Contains(address, "response_checksum_validation") {
+		// A part of an object has no checksum; by default the SDK warns of it at each read.
+		open += map[bool]string{true: "&", false: "?"}[strings.Contains(address, "?")] + "response_checksum_validation=when_required"
+	}
+	b, err := blob.OpenBucket(ctx, open)
 	if err != nil {
 		return nil, err
 	}
