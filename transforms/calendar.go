@@ -19,7 +19,15 @@ type Calendar struct {
 	changes []int64
 	offsets []int64
 	until   int64 // from here on the list is not complete and the zone is asked
+	// months[d] is the month of the date firstListed + d: the fold asks for it at every order-day.
+	months []int32
 }
+
+// The dates whose month is listed: 1970 to 2069.
+const (
+	firstListed = 0
+	listedDays  = 36_525
+)
 
 // The instants between which offset changes are listed; others ask the zone.
 var (
@@ -30,7 +38,11 @@ var (
 // NewCalendar returns the calendar of a zone with weeks that start on weekStart.
 func NewCalendar(zone *time.Location, weekStart time.Weekday) *Calendar {
 	// 1970-01-01 was a Thursday.
-	c := &Calendar{zone: zone, weekStart: (int32(weekStart) - int32(time.Thursday) + 7) % 7, until: listUntil.UnixMicro()}
+	c := &Calendar{zone: zone, weekStart: (int32(weekStart) - int32(time.Thursday) + 7) % 7, until: listUntil.UnixMicro(), months: make([]int32, listedDays)}
+	for d := range c.months {
+		year, month := civil(firstListed + int32(d))
+		c.months[d] = year*12 + month - 1
+	}
 	t := listFrom.In(zone)
 	for {
 		_, seconds := t.Zone()
@@ -89,6 +101,10 @@ func (c *Calendar) Period(g Grain, day int32) int32 {
 		return day
 	case Week:
 		return int32(floorDiv(int64(day)-int64(c.weekStart), 7))
+	case Month:
+		if d := day - firstListed; uint32(d) < listedDays {
+			return c.months[d]
+		}
 	}
 	year, month := civil(day)
 	switch g {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cohortline/cohortline/schemas"
 )
@@ -22,9 +23,13 @@ type CohortCells struct {
 	calendar []cellTable // by position in s.Grains
 	windows  []cellTable // the same; empty for grains without windows
 	ages     []agePart   // of the customer at hand
+
+	once  sync.Once
+	whole [2][]cellTable // calendar and windows with everybody's cells first; see everybody
 }
 
-// cellTable holds the cohorts of one grain: per dimension (0 is all), by cohort and segment.
+// cellTable holds the cohorts of one grain by cohort and segment: one map per dimension,
+// or everybody's where no dimension is configured.
 type cellTable []map[cohortKey]*cohortCells
 
 type cohortKey struct {
@@ -63,7 +68,7 @@ func NewCohortCells(s Settings) *CohortCells {
 }
 
 func newCellTable(s Settings) cellTable {
-	t := make(cellTable, 1+len(s.Dimensions))
+	t := make(cellTable, max(1, len(s.Dimensions)))
 	for d := range t {
 		t[d] = make(map[cohortKey]*cohortCells)
 	}
@@ -113,8 +118,8 @@ func (t cellTable) add(x *Customer, cohort int32, ages []agePart, elapsed int32)
 	}
 	for d := range t {
 		key := cohortKey{cohort: cohort}
-		if d > 0 {
-			key.segment = x.Segments[d-1]
+		if len(x.Segments) > 0 {
+			key.segment = x.Segments[d]
 		}
 		b := t[d][key]
 		if b == nil {
@@ -166,19 +171,49 @@ func (t cellTable) merge(o cellTable) {
 				t[d][key] = from
 				continue
 			}
-			b.customers += from.customers
-			b.reach(len(from.cells))
-			for i := range from.cells {
-				x, y := &b.cells[i], &from.cells[i]
-				x.active += y.active
-				x.orders += y.orders
-				x.noCost += y.noCost
-				x.last += y.last
-				x.elapsed += y.elapsed
-				x.net, x.cost = x.net.Add(y.net), x.cost.Add(y.cost)
-			}
+			b.sum(from)
 		}
 	}
+}
+
+// sum adds the counts of another part of the same cohort.
+func (b *cohortCells) sum(from *cohortCells) {
+	b.customers += from.customers
+	b.reach(len(from.cells))
+	for i := range from.cells {
+		x, y := &b.cells[i], &from.cells[i]
+		x.active += y.active
+		x.orders += y.orders
+		x.noCost += y.noCost
+		x.last += y.last
+		x.elapsed += y.elapsed
+		x.net, x.cost = x.net.Add(y.net), x.cost.Add(y.cost)
+	}
+}
+
+// everybody puts the cells of dimension all before those of the configured ones. Each
+// customer is in one segment of every dimension, so they are the sums over the first
+// dimension's, which is cheaper than to count everyone once more.
+func (c *CohortCells) everybody(tables []cellTable) []cellTable {
+	list := make([]cellTable, len(tables))
+	for k, t := range tables {
+		if len(c.s.Dimensions) == 0 {
+			list[k] = t
+			continue
+		}
+		sums := make(map[cohortKey]*cohortCells)
+		for key, from := range t[0] {
+			key.segment = 0
+			b := sums[key]
+			if b == nil {
+				b = &cohortCells{}
+				sums[key] = b
+			}
+			b.sum(from)
+		}
+		list[k] = append(cellTable{sums}, t...)
+	}
+	return list
 }
 
 // block is one cohort of one segment with its names, as the tables list them.
@@ -189,12 +224,20 @@ type block struct {
 	*cohortCells
 }
 
+// Which tables blocks lists.
+const (
+	calendarTables = iota
+	windowTables
+)
+
 // blocks lists the cohorts of the calendar or window tables in the order of the key
-// (grain, cohort, dimension, segment), names bytewise.
-func (c *CohortCells) blocks(tables []cellTable, segments [][]string) []block {
+// (grain, cohort, dimension, segment), names bytewise. It may be called once everything
+// is added and merged, by several goroutines.
+func (c *CohortCells) blocks(of int, segments [][]string) []block {
+	c.once.Do(func() { c.whole = [2][]cellTable{c.everybody(c.calendar), c.everybody(c.windows)} })
 	var list []block
 	for k, g := range c.s.Grains {
-		for d, m := range tables[k] {
+		for d, m := range c.whole[of][k] {
 			dimension := c.s.dimension(d)
 			for key, cells := range m {
 				list = append(list, block{g, key.cohort, dimension, segmentName(segments, d, key.segment), cells})
@@ -251,7 +294,7 @@ type CohortRow struct {
 // Cohorts lists the rows of cohorts.
 func (c *CohortCells) Cohorts(segments [][]string) iter.Seq[CohortRow] {
 	return func(yield func(CohortRow) bool) {
-		for _, b := range c.blocks(c.calendar, segments) {
+		for _, b := range c.blocks(calendarTables, segments) {
 			r := CohortRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
 				Customers: b.customers, IsComplete: c.s.ended(b.grain, b.cohort)}
 			for i := range b.cells {

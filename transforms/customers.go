@@ -47,8 +47,8 @@ func (c *customerRows) Add(x *Customer) {
 			months++
 		}
 	}
-	k := 0
-	next := func() array.Builder { k++; return c.b.Field(k - 1) }
+	fields := c.b.Fields()
+	next := func() array.Builder { f := fields[0]; fields = fields[1:]; return f }
 	date := func(day int32) { next().(*array.Date32Builder).Append(arrow.Date32(day)) }
 	integer := func(n int64) { next().(*array.Int64Builder).Append(n) }
 	money := func(v schemas.Sum) { next().(*array.Decimal128Builder).Append(v) }

@@ -99,6 +99,9 @@ const (
 	buyText    = 11
 )
 
+// buyRoom is what a purchase row takes at most without its texts and dimensions.
+const buyRoom = buyText + 2*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
+
 func appendPurchase(d, key []byte, o *order) []byte {
 	d = appendText(d, key)
 	d = binary.LittleEndian.AppendUint64(d, uint64(o.ordered))

@@ -123,7 +123,6 @@ func (l *Ledger) Rejects() []schemas.Reject { return l.rejects }
 type Writer struct {
 	l    *Ledger
 	w    *rowWriter
-	row  []byte
 	rows int64
 }
 
@@ -135,8 +134,9 @@ func (w *Writer) Add(b *schemas.OrderBatch) {
 	for _, i := range b.Sel {
 		id := b.OrderID.At(int(i))
 		h := xxh3.HashSeed(id, uint64(b.Source))
-		w.row = appendOrder(w.row[:0], b, int(i), uint32(h))
-		w.w.put(uint32(h>>w.l.shift), w.row)
+		p := uint32(h >> w.l.shift)
+		row := w.w.begin(p, orderRoom+len(id)+len(b.CustomerID.At(int(i)))+len(b.Email.At(int(i)))+binary.MaxVarintLen32*len(b.Dims))
+		w.w.end(p, appendOrder(row, b, int(i), uint32(h)))
 	}
 	w.rows += int64(len(b.Sel))
 }
@@ -166,6 +166,10 @@ const (
 	flagLines             // the row is one line of an order
 	flagMoney             // discount or refund is not zero
 )
+
+// orderRoom is what an order row takes at most without its texts and dimensions: the
+// fixed fields, three lengths and a currency, four amounts.
+const orderRoom = rowText + 4*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
 
 const maxRowsPerFile = 1<<40 - 1
 

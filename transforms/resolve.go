@@ -235,8 +235,9 @@ func (r *resolver) passOn(o *order, counts bool) {
 		r.links.put(l.partition(hashKey(o.mail)), r.row)
 	}
 	if counts {
-		r.row = appendPurchase(r.row[:0], r.key, o)
-		r.rows.put(l.partition(hashKey(r.key)), r.row)
+		p := l.partition(hashKey(r.key))
+		row := r.rows.begin(p, buyRoom+len(r.key)+len(o.orderID)+binary.MaxVarintLen32*len(o.dims))
+		r.rows.end(p, appendPurchase(row, r.key, o))
 	}
 }
 

@@ -45,8 +45,8 @@ type RetentionRow struct {
 // holds the last instant, windows up to the last that a customer has completed.
 func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 	return func(yield func(RetentionRow) bool) {
-		windows := c.blocks(c.windows, segments)
-		for _, b := range c.blocks(c.calendar, segments) {
+		windows := c.blocks(windowTables, segments)
+		for _, b := range c.blocks(calendarTables, segments) {
 			if windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
 				if !c.retentionOf(windows[0], true, yield) {
 					return

@@ -68,21 +68,33 @@ func (s *rowStore) writer() *rowWriter {
 
 // put appends a row to partition p. The row is its own encoding without the length.
 func (w *rowWriter) put(p uint32, row []byte) {
-	n := len(row) + 2
+	w.end(p, append(w.begin(p, len(row)), row...))
+}
+
+// begin returns the open chunk of partition p with room for a row of up to size bytes, to
+// be written by appending to it; end takes it back with the row.
+func (w *rowWriter) begin(p uint32, size int) []byte {
 	b := w.open[p]
+	n := size + 2
 	if len(b)+n > cap(b) {
 		w.flush(p)
-		size := max(n, min(lastChunk, max(firstChunk, 4*cap(b))))
+		room := max(n, min(lastChunk, max(firstChunk, 4*cap(b))))
 		b = nil
-		if size == lastChunk {
+		if room == lastChunk {
 			b = w.store.pool.take()
 		}
 		if b == nil {
-			b = make([]byte, 0, size)
+			b = make([]byte, 0, room)
 		}
+		w.open[p] = b
 	}
-	b = binary.LittleEndian.AppendUint16(b, uint16(n))
-	w.open[p] = append(b, row...)
+	return append(b, 0, 0)
+}
+
+func (w *rowWriter) end(p uint32, b []byte) {
+	from := len(w.open[p])
+	binary.LittleEndian.PutUint16(b[from:], uint16(len(b)-from))
+	w.open[p] = b
 }
 
 func (w *rowWriter) flush(p uint32) {

@@ -25,7 +25,7 @@ type LTVRow struct {
 // LTV lists the rows of cohort_ltv: cumulative value per acquired customer.
 func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 	return func(yield func(LTVRow) bool) {
-		for _, b := range c.blocks(c.calendar, segments) {
+		for _, b := range c.blocks(calendarTables, segments) {
 			r := LTVRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, Customers: b.customers}
 			cost, unknown := schemas.Sum{}, int64(0)
 			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {

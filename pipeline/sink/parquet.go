@@ -84,54 +84,71 @@ func (p *parquetWriter) record(r arrow.Record) error {
 
 // values appends the values of one column to its chunk.
 func (p *parquetWriter) values(c int, column arrow.Array, from, to int) error {
-	level := 0
-	if p.table.Columns[c].Nullable {
-		level = 1
-	}
+	described := p.table.Columns[c]
 	list := p.columns[c]
-	for i := from; i < to; i++ {
-		if column.IsNull(i) {
-			if level == 0 {
-				return fmt.Errorf("column %s is null in row %d", p.table.Columns[c].Name, p.rows+int64(i))
-			}
-			list = append(list, parquet.NullValue().Level(0, 0, c))
-			continue
+	switch a := column.(type) {
+	case *array.String:
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.ByteArrayValue(p.keep(a.Value(i))) })
+	case *array.Int64:
+		values := a.Int64Values()
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(values[i]) })
+	case *array.Float64:
+		values := a.Float64Values()
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.DoubleValue(values[i]) })
+	case *array.Boolean:
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.BooleanValue(a.Value(i)) })
+	case *array.Date32:
+		values := a.Date32Values()
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int32Value(int32(values[i])) })
+	case *array.Timestamp:
+		values := a.TimestampValues()
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(int64(values[i])) })
+	case *array.Decimal128:
+		values := a.Values()
+		if described.Type == schemas.Amount {
+			list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(int64(values[i].LowBits())) })
+			break
 		}
-		var v parquet.Value
-		switch a := column.(type) {
-		case *array.String:
-			v = parquet.ByteArrayValue(p.keep([]byte(a.Value(i))))
-		case *array.Int64:
-			v = parquet.Int64Value(a.Value(i))
-		case *array.Float64:
-			v = parquet.DoubleValue(a.Value(i))
-		case *array.Boolean:
-			v = parquet.BooleanValue(a.Value(i))
-		case *array.Date32:
-			v = parquet.Int32Value(int32(a.Value(i)))
-		case *array.Timestamp:
-			v = parquet.Int64Value(int64(a.Value(i)))
-		case *array.Decimal128:
-			x := a.Value(i)
-			if p.table.Columns[c].Type == schemas.Amount {
-				v = parquet.Int64Value(int64(x.LowBits()))
-				break
-			}
+		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value {
 			var b [16]byte
-			binary.BigEndian.PutUint64(b[:8], uint64(x.HighBits()))
-			binary.BigEndian.PutUint64(b[8:], x.LowBits())
-			v = parquet.FixedLenByteArrayValue(p.keep(b[16-schemas.MoneyBytes:]))
-		default:
-			return fmt.Errorf("column %s: no way to write %T", p.table.Columns[c].Name, column)
-		}
-		list = append(list, v.Level(0, level, c))
+			binary.BigEndian.PutUint64(b[:8], uint64(values[i].HighBits()))
+			binary.BigEndian.PutUint64(b[8:], values[i].LowBits())
+			return parquet.FixedLenByteArrayValue(p.keep(string(b[16-schemas.MoneyBytes:])))
+		})
+	default:
+		return fmt.Errorf("column %s: no way to write %T", described.Name, column)
+	}
+	if list == nil {
+		return fmt.Errorf("column %s is null in one of the rows from %d on", described.Name, p.rows+int64(from))
 	}
 	p.columns[c] = list
 	return nil
 }
 
+// appendValues appends rows from to to of a column, nil where one is null that may not be.
+func appendValues(list []parquet.Value, column arrow.Array, from, to, c int, nullable bool, value func(i int) parquet.Value) []parquet.Value {
+	if !nullable {
+		if column.NullN() > 0 {
+			return nil
+		}
+		for i := from; i < to; i++ {
+			list = append(list, value(i).Level(0, 0, c))
+		}
+		return list
+	}
+	null := parquet.NullValue().Level(0, 0, c)
+	for i := from; i < to; i++ {
+		if column.IsNull(i) {
+			list = append(list, null)
+		} else {
+			list = append(list, value(i).Level(0, 1, c))
+		}
+	}
+	return list
+}
+
 // keep copies bytes to memory that lives as long as the chunk.
-func (p *parquetWriter) keep(b []byte) []byte {
+func (p *parquetWriter) keep(b string) []byte {
 	if len(p.arena)+len(b) > cap(p.arena) {
 		p.arena = make([]byte, 0, max(1<<18, len(b)))
 	}

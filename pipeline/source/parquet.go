@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -388,40 +389,48 @@ func (c *columnCursor) close() {
 // spread moves the values of the page to the rows that have one.
 func (c *columnCursor) spread(levels []byte) {
 	col := &c.col
-	at := make([]int32, len(levels)) // row → value, -1 where null
-	rows := make([]int32, 0, len(levels))
-	for i, l := range levels {
-		there := l == c.leaf.maxLevel
-		col.Null = append(col.Null, !there)
-		at[i] = -1
-		if there {
-			at[i] = int32(len(rows))
-			rows = append(rows, int32(i))
+	for _, l := range levels {
+		col.Null = append(col.Null, l != c.leaf.maxLevel)
+	}
+	if len(col.TooBig) > 0 { // they count values; from here on rows
+		value, next := int32(0), 0
+		for row, null := range col.Null {
+			if null {
+				continue
+			}
+			if next < len(col.TooBig) && col.TooBig[next] == value {
+				col.TooBig[next] = int32(row)
+				next++
+			}
+			value++
 		}
 	}
 	switch {
 	case c.coded:
-		col.Codes = spread(col.Codes, at)
+		col.Codes = spread(col.Codes, col.Null)
 	case c.field.Kind == Text:
-		col.Start, col.End = spread(col.Start, at), spread(col.End, at)
+		col.Start, col.End = spread(col.Start, col.Null), spread(col.End, col.Null)
 	case c.field.Kind == Float:
-		col.Floats = spread(col.Floats, at)
+		col.Floats = spread(col.Floats, col.Null)
 	default:
-		col.Ints = spread(col.Ints, at)
-		for k, v := range col.TooBig {
-			col.TooBig[k] = rows[v]
-		}
+		col.Ints = spread(col.Ints, col.Null)
 	}
 }
 
-func spread[T any](values []T, at []int32) []T {
-	out := make([]T, len(at))
-	for i, k := range at {
-		if k >= 0 {
-			out[i] = values[k]
+// spread moves values to the rows that are not null, from the last on, in place.
+func spread[T any](values []T, null []bool) []T {
+	k := len(values) - 1
+	values = slices.Grow(values, len(null)-len(values))[:len(null)]
+	var none T
+	for i := len(null) - 1; i >= 0; i-- {
+		if null[i] {
+			values[i] = none
+		} else {
+			values[i] = values[k]
+			k--
 		}
 	}
-	return out
+	return values
 }
 
 // unitOf is the number of nanoseconds of a timestamp's unit.

@@ -168,7 +168,7 @@ func (o Object) SHA256(ctx context.Context) (string, error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 1<<18)); err != nil {
 		var fe *FileError
 		if !errors.As(err, &fe) {
 			err = &FileError{File: o.Path, What: "cannot be read", Err: err}

@@ -216,7 +216,7 @@ func TestBrokenConnections(t *testing.T) {
 	var cuts atomic.Int32 // how many answers are still to be cut
 	proxy := &httputil.ReverseProxy{
 		ErrorLog: log.New(io.Discard, "", 0), // a cut answer and a dead server are what is tested
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 		ModifyResponse: func(r *http.Response) error {
 			if r.ContentLength > 100 && strings.HasPrefix(r.Request.URL.Path, "/exports/orders/") && cuts.Add(-1) >= 0 {
 				r.Body = struct {
