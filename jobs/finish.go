@@ -146,7 +146,7 @@ func (r *run) write(p *pipeline.Publication) error {
 			continue // streamed before, or made last
 		}
 		g.Go(func() error {
-			_, err := p.Write(d)
+			_, err := p.Write(ahead(d))
 			return err
 		})
 	}

@@ -58,3 +58,25 @@ func (s *stream) data() schemas.Data {
 		}
 	}}
 }
+
+// ahead makes the batches of a table while those before them are written.
+func ahead(d schemas.Data) schemas.Data {
+	s := newStream(d.Table)
+	inner := s.data().Batches
+	return schemas.Data{Table: d.Table, Batches: func(yield func(arrow.Record, error) bool) {
+		go func() {
+			for r, err := range d.Batches {
+				if err != nil {
+					s.close(err)
+					return
+				}
+				r.Retain()
+				if s.push(r) != nil {
+					break
+				}
+			}
+			s.close(nil)
+		}()
+		inner(yield)
+	}}
+}

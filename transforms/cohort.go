@@ -37,24 +37,37 @@ type cohortKey struct {
 	segment uint32
 }
 
-// cohortCells is one cohort of one segment.
+// cohortCells is one cohort of one segment. What every order-day touches lies together;
+// the rest has slices of its own.
 type cohortCells struct {
 	customers int64
 	cells     []cell
+	ends      []cellEnd  // as long as cells
+	costs     []cellCost // up to the last age at which a cost is known
 }
 
 // cell is one age of a cohort.
 type cell struct {
-	active, orders, noCost int64
-	net, cost              schemas.Sum
-	last                   int64 // customers for whom this is the last age that counts as returned
-	elapsed                int64 // windows: customers for whom this is the last elapsed age
+	active, orders int64
+	net            schemas.Sum
+}
+
+// cellEnd counts the customers whose story ends at an age.
+type cellEnd struct {
+	last    int64 // customers for whom this is the last age that counts as returned
+	elapsed int64 // windows: customers for whom this is the last elapsed age
+}
+
+// cellCost is the cost of the orders of an age whose cost is known.
+type cellCost struct {
+	orders int64
+	cost   schemas.Sum
 }
 
 // agePart is what a customer did at one age.
 type agePart struct {
 	age            int32
-	orders, noCost int64
+	orders, costed int64
 	net, cost      schemas.Sum
 }
 
@@ -102,8 +115,11 @@ func (c *CohortCells) split(x *Customer, age func(day int32) int32) {
 		}
 		p := &c.ages[n-1]
 		p.orders += d.Orders
-		p.noCost += d.OrdersNoCost
-		p.net, p.cost = p.net.Add(d.Net), p.cost.Add(d.Cost)
+		p.net = p.net.Add(d.Net)
+		if n := d.Orders - d.OrdersNoCost; n > 0 {
+			p.costed += n
+			p.cost = p.cost.Add(d.Cost)
+		}
 	}
 }
 
@@ -136,22 +152,34 @@ func (t cellTable) add(x *Customer, cohort int32, ages []agePart, elapsed int32)
 			e := &b.cells[p.age]
 			e.active++
 			e.orders += p.orders
-			e.noCost += p.noCost
-			e.net, e.cost = e.net.Add(p.net), e.cost.Add(p.cost)
+			e.net = e.net.Add(p.net)
+			if p.costed > 0 && elapsed < 0 { // windows have no costs
+				b.addCost(int(p.age), cellCost{p.costed, p.cost})
+			}
 		}
 		if last >= 0 {
-			b.cells[last].last++
+			b.ends[last].last++
 		}
 		if elapsed > 0 {
-			b.cells[elapsed-1].elapsed++
+			b.ends[elapsed-1].elapsed++
 		}
 	}
 }
 
 func (b *cohortCells) reach(n int) {
 	if n > len(b.cells) {
+		b.ends = append(b.ends, make([]cellEnd, n-len(b.cells))...)
 		b.cells = append(b.cells, make([]cell, n-len(b.cells))...)
 	}
+}
+
+func (b *cohortCells) addCost(age int, c cellCost) {
+	if age >= len(b.costs) {
+		b.costs = append(b.costs, make([]cellCost, age+1-len(b.costs))...)
+	}
+	x := &b.costs[age]
+	x.orders += c.orders
+	x.cost = x.cost.Add(c.cost)
 }
 
 // Merge implements Accumulator.
@@ -184,10 +212,14 @@ func (b *cohortCells) sum(from *cohortCells) {
 		x, y := &b.cells[i], &from.cells[i]
 		x.active += y.active
 		x.orders += y.orders
-		x.noCost += y.noCost
-		x.last += y.last
-		x.elapsed += y.elapsed
-		x.net, x.cost = x.net.Add(y.net), x.cost.Add(y.cost)
+		x.net = x.net.Add(y.net)
+		b.ends[i].last += from.ends[i].last
+		b.ends[i].elapsed += from.ends[i].elapsed
+	}
+	for age, c := range from.costs {
+		if c.orders > 0 {
+			b.addCost(age, c)
+		}
 	}
 }
 

@@ -149,11 +149,17 @@ type person struct {
 	count int32 // purchases, then the end of the person's range in sorted
 }
 
-// buy is one purchase before it is decoded.
+// buy is one purchase. What the fold needs of every purchase is taken out of its row
+// when the rows are read one after the other; coming back to a row later, customer by
+// customer, misses the cache.
 type buy struct {
 	at     int64
+	gross  int64
 	person int32
-	rest   []byte // the row behind the key
+	source uint16
+	flags  uint8
+	id     []byte // order_id
+	rest   []byte // the row behind gross: the other amounts, the dimensions
 }
 
 func (f *folder) partition(p int) {
@@ -217,7 +223,11 @@ func (f *folder) see(key []byte, hash uint64, rest []byte) {
 		}
 	}
 	f.people[k].count++
-	f.buys = append(f.buys, buy{int64(binary.LittleEndian.Uint64(rest[buyOrdered:])), int32(k), rest})
+	r := reader(rest[buyText:])
+	id := r.text()
+	gross := r.varint()
+	f.buys = append(f.buys, buy{at: int64(binary.LittleEndian.Uint64(rest[buyOrdered:])), gross: gross, person: int32(k),
+		source: binary.LittleEndian.Uint16(rest[buySource:]), flags: rest[buyFlags], id: id, rest: r})
 }
 
 func (f *folder) grow() {
@@ -264,10 +274,9 @@ func (f *folder) visit(i int) {
 	c.ID = f.id
 	c.Purchases, c.Days, c.Segments = c.Purchases[:0], c.Days[:0], c.Segments[:0]
 	for k, b := range buys {
-		r := reader(b.rest[buyText:])
-		r.text()
-		flags := b.rest[buyFlags]
-		p := Purchase{At: b.at, Day: f.l.rules.Calendar.LocalDay(b.at), Gross: r.varint(), HasCost: flags&flagCost != 0}
+		flags := b.flags
+		p := Purchase{At: b.at, Day: f.l.rules.Calendar.LocalDay(b.at), Gross: b.gross, HasCost: flags&flagCost != 0}
+		r := reader(b.rest)
 		if flags&flagMoney != 0 {
 			p.Discount, p.Refund = r.varint(), r.varint()
 		}
@@ -323,21 +332,34 @@ func (d *OrderDay) add(p Purchase) {
 	}
 }
 
-// sortBuys sorts the purchases of one customer by (ordered_at, source, order_id).
+// sortBuys sorts the purchases of one customer by (ordered_at, source, order_id). Most
+// customers have a handful.
 func sortBuys(buys []buy) {
-	if len(buys) < 2 {
+	if len(buys) > 24 {
+		slices.SortFunc(buys, func(a, b buy) int { return compareBuys(&a, &b) })
 		return
 	}
-	slices.SortFunc(buys, func(a, b buy) int {
-		if c := cmp.Compare(a.at, b.at); c != 0 {
-			return c
+	for i := 1; i < len(buys); i++ {
+		if buys[i-1].at < buys[i].at || compareBuys(&buys[i-1], &buys[i]) <= 0 {
+			continue
 		}
-		if c := cmp.Compare(binary.LittleEndian.Uint16(a.rest[buySource:]), binary.LittleEndian.Uint16(b.rest[buySource:])); c != 0 {
-			return c
+		b := buys[i]
+		k := i
+		for ; k > 0 && compareBuys(&buys[k-1], &b) > 0; k-- {
+			buys[k] = buys[k-1]
 		}
-		x, y := reader(a.rest[buyText:]), reader(b.rest[buyText:])
-		return bytes.Compare(x.text(), y.text())
-	})
+		buys[k] = b
+	}
+}
+
+func compareBuys(a, b *buy) int {
+	if c := cmp.Compare(a.at, b.at); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.source, b.source); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.id, b.id)
 }
 
 // Segments are the values of every dimension by code, as the tables name them.

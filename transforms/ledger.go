@@ -95,7 +95,7 @@ type Ledger struct {
 // NewLedger returns an empty ledger.
 func NewLedger(rules Rules) *Ledger {
 	bits := uint(4)
-	for bits < 11 && rules.ExpectRows>>bits > 40_000 {
+	for bits < 11 && rules.ExpectRows>>bits > 20_000 {
 		bits++
 	}
 	n := 1 << bits

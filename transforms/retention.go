@@ -67,19 +67,19 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow
 		ages, kind = int32(len(b.cells)), ageIndex
 	}
 	returned, eligible := int64(0), b.customers
-	for _, x := range b.cells {
+	for _, x := range b.ends {
 		returned += x.last
 	}
 	if windows {
 		eligible = 0
-		for _, x := range b.cells {
+		for _, x := range b.ends {
 			eligible += x.elapsed
 		}
 	}
 	for age := range ages {
-		x := cell{}
+		x, end := cell{}, cellEnd{}
 		if int(age) < len(b.cells) {
-			x = b.cells[age]
+			x, end = b.cells[age], b.ends[age]
 		}
 		r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, IndexKind: kind,
 			Age: int64(age), Customers: b.customers, Eligible: eligible, Active: x.active, Returned: returned, Orders: x.orders, NetRevenue: x.net}
@@ -97,9 +97,9 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow
 		if !yield(r) {
 			return false
 		}
-		returned -= x.last
+		returned -= end.last
 		if windows {
-			eligible -= x.elapsed
+			eligible -= end.elapsed
 		}
 	}
 	return true

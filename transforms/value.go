@@ -33,8 +33,11 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 					x := &b.cells[age]
 					r.Orders += x.orders
 					r.NetRevenue = r.NetRevenue.Add(x.net)
-					cost = cost.Add(x.cost)
-					unknown += x.noCost
+					unknown += x.orders
+				}
+				if int(age) < len(b.costs) {
+					cost = cost.Add(b.costs[age].cost)
+					unknown -= b.costs[age].orders
 				}
 				r.Age = int64(age)
 				r.LTV = schemas.Some(schemas.SumRatio(r.NetRevenue, b.customers))

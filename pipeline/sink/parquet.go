@@ -132,7 +132,7 @@ func appendValues(list []parquet.Value, column arrow.Array, from, to, c int, nul
 			return nil
 		}
 		for i := from; i < to; i++ {
-			list = append(list, value(i).Level(0, 0, c))
+			list = append(list, value(i)) // the levels of a required column are known
 		}
 		return list
 	}
