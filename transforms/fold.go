@@ -102,15 +102,20 @@ const (
 // buyRoom is what a purchase row takes at most without its texts and dimensions.
 const buyRoom = buyText + 2*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
 
-func appendPurchase(d, key []byte, o *order) []byte {
+// appendBuyHead appends a purchase row up to its tail.
+func appendBuyHead(d, key []byte, o *order, flags byte) []byte {
 	d = appendText(d, key)
 	d = binary.LittleEndian.AppendUint64(d, uint64(o.ordered))
 	d = binary.LittleEndian.AppendUint16(d, o.source)
+	return append(d, flags)
+}
+
+func appendPurchase(d, key []byte, o *order) []byte {
 	flags := o.flags &^ flagMoney
 	if o.discount != 0 || o.refund != 0 {
 		flags |= flagMoney
 	}
-	d = append(d, flags)
+	d = appendBuyHead(d, key, o, flags)
 	d = appendText(d, o.orderID)
 	d = binary.AppendVarint(d, o.gross)
 	if flags&flagMoney != 0 {
@@ -153,13 +158,12 @@ type person struct {
 // when the rows are read one after the other; coming back to a row later, customer by
 // customer, misses the cache.
 type buy struct {
-	at     int64
-	gross  int64
-	person int32
-	source uint16
-	flags  uint8
-	id     []byte // order_id
-	rest   []byte // the row behind gross: the other amounts, the dimensions
+	at                            int64
+	gross, discount, refund, cost int64
+	person                        int32
+	source                        uint16
+	flags                         uint8
+	tail                          []byte // order_id, amounts, dimensions
 }
 
 func (f *folder) partition(p int) {
@@ -223,11 +227,23 @@ func (f *folder) see(key []byte, hash uint64, rest []byte) {
 		}
 	}
 	f.people[k].count++
-	r := reader(rest[buyText:])
-	id := r.text()
-	gross := r.varint()
-	f.buys = append(f.buys, buy{at: int64(binary.LittleEndian.Uint64(rest[buyOrdered:])), gross: gross, person: int32(k),
-		source: binary.LittleEndian.Uint16(rest[buySource:]), flags: rest[buyFlags], id: id, rest: r})
+	b := buy{at: int64(binary.LittleEndian.Uint64(rest[buyOrdered:])), person: int32(k),
+		source: binary.LittleEndian.Uint16(rest[buySource:]), flags: rest[buyFlags], tail: rest[buyText:]}
+	r := reader(b.tail)
+	r.text()
+	r.money(&b)
+	f.buys = append(f.buys, b)
+}
+
+// money reads the amounts of a purchase.
+func (r *reader) money(b *buy) {
+	b.gross = r.varint()
+	if b.flags&flagMoney != 0 {
+		b.discount, b.refund = r.varint(), r.varint()
+	}
+	if b.flags&flagCost != 0 {
+		b.cost = r.varint()
+	}
 }
 
 func (f *folder) grow() {
@@ -273,23 +289,16 @@ func (f *folder) visit(i int) {
 	f.id = f.l.publishedID(f.people[i].key, f.id[:0])
 	c.ID = f.id
 	c.Purchases, c.Days, c.Segments = c.Purchases[:0], c.Days[:0], c.Segments[:0]
-	for k, b := range buys {
-		flags := b.flags
-		p := Purchase{At: b.at, Day: f.l.rules.Calendar.LocalDay(b.at), Gross: b.gross, HasCost: flags&flagCost != 0}
-		r := reader(b.rest)
-		if flags&flagMoney != 0 {
-			p.Discount, p.Refund = r.varint(), r.varint()
-		}
-		p.Net = p.Gross - p.Discount - p.Refund
-		if p.HasCost {
-			p.Cost = r.varint()
-		}
-		if k == 0 {
-			for range f.l.rules.Dimensions {
-				c.Segments = append(c.Segments, uint32(r.uvarint()))
-			}
-		}
-		c.addPurchase(p)
+	for i := range buys {
+		b := &buys[i]
+		c.addPurchase(Purchase{At: b.at, Day: f.l.rules.Calendar.LocalDay(b.at), Gross: b.gross, Discount: b.discount, Refund: b.refund,
+			Net: b.gross - b.discount - b.refund, Cost: b.cost, HasCost: b.flags&flagCost != 0})
+	}
+	r := reader(buys[0].tail)
+	r.text()
+	r.money(&buys[0])
+	for range f.l.rules.Dimensions {
+		c.Segments = append(c.Segments, uint32(r.uvarint()))
 	}
 	f.counts.Customers++
 	f.counts.Purchases += int64(len(buys))
@@ -359,7 +368,8 @@ func compareBuys(a, b *buy) int {
 	if c := cmp.Compare(a.source, b.source); c != 0 {
 		return c
 	}
-	return bytes.Compare(a.id, b.id)
+	x, y := reader(a.tail), reader(b.tail)
+	return bytes.Compare(x.text(), y.text())
 }
 
 // Segments are the values of every dimension by code, as the tables name them.

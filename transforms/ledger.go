@@ -132,11 +132,11 @@ func (l *Ledger) Writer() *Writer { return &Writer{l: l, w: l.orders.writer()} }
 // Add copies the accepted rows of a batch into the ledger.
 func (w *Writer) Add(b *schemas.OrderBatch) {
 	for _, i := range b.Sel {
-		id := b.OrderID.At(int(i))
+		id, customer, mail := b.OrderID.At(int(i)), b.CustomerID.At(int(i)), b.Email.At(int(i))
 		h := xxh3.HashSeed(id, uint64(b.Source))
 		p := uint32(h >> w.l.shift)
-		row := w.w.begin(p, orderRoom+len(id)+len(b.CustomerID.At(int(i)))+len(b.Email.At(int(i)))+binary.MaxVarintLen32*len(b.Dims))
-		w.w.end(p, appendOrder(row, b, int(i), uint32(h)))
+		row := w.w.begin(p, orderRoom+len(id)+len(customer)+len(mail)+binary.MaxVarintLen32*len(b.Dims))
+		w.w.end(p, appendOrder(row, b, int(i), uint32(h), id, customer, mail))
 	}
 	w.rows += int64(len(b.Sel))
 }
@@ -149,7 +149,9 @@ func (w *Writer) Close() {
 	w.l.mu.Unlock()
 }
 
-// Layout of an order row: what decides between versions comes first, at fixed places.
+// Layout of an order row: what decides between versions comes first, at fixed places;
+// then customer_id, e-mail and currency; then the tail that a purchase row shares:
+// order_id, amounts, dimensions.
 const (
 	rowHash    = 0  // uint32: low half of the hash of (source, order_id)
 	rowUpdated = 4  // int64
@@ -158,13 +160,14 @@ const (
 	rowFlags   = 22 // uint8
 	rowStatus  = 23 // uint8
 	rowOrdered = 24 // int64
-	rowText    = 32 // order_id, then varints, then customer_id and e-mail
+	rowText    = 32
 )
 
 const (
-	flagCost  = 1 << iota // cost is known
-	flagLines             // the row is one line of an order
-	flagMoney             // discount or refund is not zero
+	flagCost   = 1 << iota // cost is known
+	flagLines              // the row is one line of an order
+	flagMoney              // discount or refund is not zero
+	flagRefund             // refund is not zero
 )
 
 // orderRoom is what an order row takes at most without its texts and dimensions: the
@@ -173,7 +176,7 @@ const orderRoom = rowText + 4*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
 
 const maxRowsPerFile = 1<<40 - 1
 
-func appendOrder(d []byte, b *schemas.OrderBatch, i int, hash uint32) []byte {
+func appendOrder(d []byte, b *schemas.OrderBatch, i int, hash uint32, id, customer, mail []byte) []byte {
 	flags := byte(0)
 	if b.HasCost[i] {
 		flags |= flagCost
@@ -184,14 +187,19 @@ func appendOrder(d []byte, b *schemas.OrderBatch, i int, hash uint32) []byte {
 	if b.Discount[i] != 0 || b.Refund[i] != 0 {
 		flags |= flagMoney
 	}
+	if b.Refund[i] != 0 {
+		flags |= flagRefund
+	}
 	d = binary.LittleEndian.AppendUint32(d, hash)
 	d = binary.LittleEndian.AppendUint64(d, uint64(b.UpdatedAt[i]))
 	d = binary.LittleEndian.AppendUint64(d, uint64(b.File)<<40|uint64(b.Row+int64(i))&maxRowsPerFile)
 	d = binary.LittleEndian.AppendUint16(d, b.Source)
 	d = append(d, flags, byte(b.Status[i]))
 	d = binary.LittleEndian.AppendUint64(d, uint64(b.OrderedAt[i]))
-	d = appendText(d, b.OrderID.At(i))
+	d = appendText(d, customer)
+	d = appendText(d, mail)
 	d = binary.AppendUvarint(d, uint64(b.Currency[i]))
+	d = appendText(d, id)
 	d = binary.AppendVarint(d, b.Gross[i])
 	if flags&flagMoney != 0 {
 		d = binary.AppendVarint(d, b.Discount[i])
@@ -203,8 +211,7 @@ func appendOrder(d []byte, b *schemas.OrderBatch, i int, hash uint32) []byte {
 	for _, dim := range b.Dims {
 		d = binary.AppendUvarint(d, uint64(dim[i]))
 	}
-	d = appendText(d, b.CustomerID.At(i))
-	return appendText(d, b.Email.At(i))
+	return d
 }
 
 func appendText(d, text []byte) []byte {
@@ -229,11 +236,20 @@ type order struct {
 // orderIDOf is the order_id of an encoded row.
 func orderIDOf(row []byte) []byte {
 	r := reader(row[rowText:])
+	r.text()
+	r.text()
+	r.uvarint()
 	return r.text()
 }
 
 // decode fills o from a row; o.dims is reused.
 func (o *order) decode(row []byte, dims int) {
+	r := o.head(row)
+	o.tail(r, dims)
+}
+
+// head decodes a row up to its tail, which it returns.
+func (o *order) head(row []byte) (tail reader) {
 	o.updated = int64(binary.LittleEndian.Uint64(row[rowUpdated:]))
 	o.place = binary.LittleEndian.Uint64(row[rowPlace:])
 	o.source = binary.LittleEndian.Uint16(row[rowSource:])
@@ -241,8 +257,14 @@ func (o *order) decode(row []byte, dims int) {
 	o.status = schemas.Status(row[rowStatus])
 	o.ordered = int64(binary.LittleEndian.Uint64(row[rowOrdered:]))
 	r := reader(row[rowText:])
-	o.orderID = r.text()
+	o.customer, o.mail = r.text(), r.text()
 	o.currency = uint32(r.uvarint())
+	return r
+}
+
+// tail decodes what a row shares with a purchase row; the flags say which amounts it has.
+func (o *order) tail(r reader, dims int) {
+	o.orderID = r.text()
 	o.gross, o.discount, o.refund, o.cost = r.varint(), 0, 0, 0
 	if o.flags&flagMoney != 0 {
 		o.discount, o.refund = r.varint(), r.varint()
@@ -254,8 +276,6 @@ func (o *order) decode(row []byte, dims int) {
 	for range dims {
 		o.dims = append(o.dims, uint32(r.uvarint()))
 	}
-	o.customer = r.text()
-	o.mail = r.text()
 }
 
 // reader walks the variable part of a row that this package wrote.
