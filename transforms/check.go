@@ -33,14 +33,16 @@ func CheckRetention(cohorts iter.Seq[CohortRow], rows iter.Seq[RetentionRow], co
 	cells := 0
 	for r := range rows {
 		cells++
-		cell := fmt.Sprintf("%s %s, %s=%s, %s age %d", r.Grain, date(r.Cohort), r.Dimension, r.Segment, r.IndexKind, r.Age)
+		cell := func() string {
+			return fmt.Sprintf("%s %s, %s=%s, %s age %d", r.Grain, date(r.Cohort), r.Dimension, r.Segment, r.IndexKind, r.Age)
+		}
 		if bounds.Passed && (r.Active > r.Returned || r.Returned > r.Eligible || r.Eligible > r.Customers) {
 			bounds.Passed = false
-			bounds.Observed = fmt.Sprintf("%s: active %d, returned %d, eligible %d, cohort %d", cell, r.Active, r.Returned, r.Eligible, r.Customers)
+			bounds.Observed = fmt.Sprintf("%s: active %d, returned %d, eligible %d, cohort %d", cell(), r.Active, r.Returned, r.Eligible, r.Customers)
 		}
 		if whole.Passed && r.IndexKind == calendarIndex && r.Age == 0 && r.Active != r.Customers {
 			whole.Passed = false
-			whole.Observed = fmt.Sprintf("%s: active %d, cohort %d", cell, r.Active, r.Customers)
+			whole.Observed = fmt.Sprintf("%s: active %d, cohort %d", cell(), r.Active, r.Customers)
 		}
 	}
 	for _, c := range []*CheckRow{&bounds, &whole} {
@@ -102,12 +104,14 @@ func CheckLifecycle(rows iter.Seq[LifecycleRow]) []CheckRow {
 	for r := range rows {
 		n++
 		k := key{r.Grain, r.Dimension, r.Segment}
-		where := fmt.Sprintf("%s %s, %s=%s", r.Grain, date(r.Period), r.Dimension, r.Segment)
+		where := func() string {
+			return fmt.Sprintf("%s %s, %s=%s", r.Grain, date(r.Period), r.Dimension, r.Segment)
+		}
 		if parts.Passed && r.Active != r.New+r.Returning+r.Resurrected {
-			parts.Passed, parts.Observed = false, fmt.Sprintf("%s: %d active, %d + %d + %d", where, r.Active, r.New, r.Returning, r.Resurrected)
+			parts.Passed, parts.Observed = false, fmt.Sprintf("%s: %d active, %d + %d + %d", where(), r.Active, r.New, r.Returning, r.Resurrected)
 		}
 		if flow.Passed && (r.Returning+r.Dormant != before[k] || r.Dormant < 0) {
-			flow.Passed, flow.Observed = false, fmt.Sprintf("%s: %d + %d, %d before", where, r.Returning, r.Dormant, before[k])
+			flow.Passed, flow.Observed = false, fmt.Sprintf("%s: %d + %d, %d before", where(), r.Returning, r.Dormant, before[k])
 		}
 		before[k] = r.Active
 	}

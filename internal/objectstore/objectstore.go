@@ -4,7 +4,6 @@ package objectstore
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -93,7 +92,11 @@ func start(t *testing.T, c *exec.Cmd, url string) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Process.Kill(); c.Wait(); log.Close() })
+	t.Cleanup(func() {
+		c.Process.Kill()
+		_ = c.Wait() // says that it was killed
+		log.Close()
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
@@ -104,7 +107,7 @@ func start(t *testing.T, c *exec.Cmd, url string) {
 		}
 		if ctx.Err() != nil {
 			said, _ := os.ReadFile(log.Name())
-			t.Fatal(fmt.Sprintf("%s does not answer: %s", c.Path, said))
+			t.Fatalf("%s does not answer: %s", c.Path, said)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

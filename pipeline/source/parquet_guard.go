@@ -205,7 +205,7 @@ func (g *guard) unpack(packed, needed bool, size int64, part func(int64) ([]byte
 	default:
 		return nil, fmt.Errorf("its compression %s cannot be read", g.meta.Codec)
 	}
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !(errors.Is(err, io.EOF) && n == 0) {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && (n > 0 || !errors.Is(err, io.EOF)) {
 		return nil, err
 	}
 	if int64(n) != size {

@@ -33,8 +33,12 @@ func exports(t *testing.T, root string) {
 		fmt.Fprintf(&csv, "%d,customer %d\n", i, i*7)
 	}
 	z := gzip.NewWriter(&packed)
-	z.Write(csv.Bytes())
-	z.Close()
+	if _, err := z.Write(csv.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	type row struct {
 		ID   int64  `parquet:"id"`
 		Name string `parquet:"name,dict"`
