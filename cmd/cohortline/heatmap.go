@@ -54,7 +54,7 @@ func heatMap(w io.Writer, rows []cohortRow, width int, colour bool, format func(
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-10s %9s ", "cohort", "customers")
 	for age := 0; age <= shown; age++ {
-		fmt.Fprintf(&b, "%*d", cell, age)
+		fmt.Fprintf(&b, "%*d ", cell-1, age) // the last place is that of the star
 	}
 	b.WriteString("\n")
 	partial := false

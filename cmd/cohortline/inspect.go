@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/cohortline/cohortline/pipeline/sink"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 func (p *program) inspectCommand() *cli.Command {
@@ -209,11 +211,17 @@ func (p *program) picture(table string, rows sink.Rows, filters map[string]strin
 	}
 }
 
-// width is the number of columns of the terminal: $COLUMNS, else 120.
+// width is the number of columns of a table for people: $COLUMNS, else those of the
+// terminal, else 120.
 func (p *program) width() int {
 	if v, ok := p.env("COLUMNS"); ok {
 		if n, err := strconv.Atoi(v); err == nil && n > 20 {
 			return n
+		}
+	}
+	if f, ok := p.out.(*os.File); ok {
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 20 {
+			return int(size.Col)
 		}
 	}
 	return 120
