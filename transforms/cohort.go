@@ -114,9 +114,9 @@ func (c *CohortCells) split(x *Customer, age func(day int32) int32) {
 			n++
 		}
 		p := &c.ages[n-1]
-		p.orders += d.Orders
+		p.orders += int64(d.Orders)
 		p.net = p.net.Add(d.Net)
-		if n := d.Orders - d.OrdersNoCost; n > 0 {
+		if n := int64(d.Orders - d.OrdersNoCost); n > 0 {
 			p.costed += n
 			p.cost = p.cost.Add(d.Cost)
 		}

@@ -2,17 +2,22 @@ package transforms
 
 import "github.com/cohortline/cohortline/schemas"
 
-// Purchase is one counted order of a customer, in reporting currency.
+// Purchase is one counted order of a customer, in reporting currency. Amounts are
+// ten-thousandths.
 type Purchase struct {
 	At       int64 // instant, microseconds UTC
-	Day      int32 // local date, days since 1970-01-01
-	Gross    int64 // ten-thousandths
+	Gross    int64
 	Discount int64
 	Refund   int64
-	Net      int64 // gross − discount − refund
 	Cost     int64 // meaningful only where HasCost
+	Day      int32 // local date, days since 1970-01-01
 	HasCost  bool
+	source   uint16
+	ref      uint64 // of its row in the ledger
 }
+
+// Net is gross − discount − refund.
+func (p *Purchase) Net() int64 { return p.Gross - p.Discount - p.Refund }
 
 // Customer is one customer with all purchases before the as-of instant, sorted by
 // (ordered_at, source, order_id). It is valid during one call of an accumulator.
@@ -25,14 +30,11 @@ type Customer struct {
 
 // OrderDay is a distinct local date on which a customer purchased.
 type OrderDay struct {
-	Day          int32 // days since 1970-01-01
-	Orders       int64 // purchases of that date
-	Gross        schemas.Sum
-	Discount     schemas.Sum
-	Refund       schemas.Sum
 	Net          schemas.Sum
 	Cost         schemas.Sum // of the purchases whose cost is known
-	OrdersNoCost int64       // purchases whose cost is unknown; margin is defined only when 0
+	Day          int32       // days since 1970-01-01
+	Orders       int32       // purchases of that date
+	OrdersNoCost int32       // purchases whose cost is unknown; margin is defined only when 0
 }
 
 // Grain is a length of calendar period.

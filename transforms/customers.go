@@ -34,11 +34,14 @@ func (c *customerRows) Add(x *Customer) {
 	first, last := x.Days[0].Day, x.Days[len(x.Days)-1].Day
 	var gross, discount, refund, net, cost, later schemas.Sum
 	unknown, months, month := int64(0), int64(0), int32(0)
+	for i := range x.Purchases {
+		p := &x.Purchases[i]
+		gross, discount, refund = gross.Add(sumOf(p.Gross)), discount.Add(sumOf(p.Discount)), refund.Add(sumOf(p.Refund))
+	}
 	for i := range x.Days {
 		d := &x.Days[i]
-		gross, discount, refund = gross.Add(d.Gross), discount.Add(d.Discount), refund.Add(d.Refund)
 		net, cost = net.Add(d.Net), cost.Add(d.Cost)
-		unknown += d.OrdersNoCost
+		unknown += int64(d.OrdersNoCost)
 		if i > 0 {
 			later = later.Add(d.Net)
 		}
@@ -116,8 +119,8 @@ func (p *periodRows) Add(x *Customer) {
 			var net, cost decimal128.Num
 			for ; i < len(x.Days) && cal.Period(g, x.Days[i].Day) == period; i++ {
 				d := &x.Days[i]
-				orders += d.Orders
-				unknown += d.OrdersNoCost
+				orders += int64(d.Orders)
+				unknown += int64(d.OrdersNoCost)
 				net, cost = net.Add(d.Net), cost.Add(d.Cost)
 			}
 			state := lifecycleResurrected

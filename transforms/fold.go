@@ -90,47 +90,6 @@ func (t *turnstile) stop() {
 	t.cond.Broadcast()
 }
 
-// Layout of a purchase row: the customer key, then these fields, then order_id,
-// varints of money, and the codes of the dimensions.
-const (
-	buyOrdered = 0 // int64
-	buySource  = 8 // uint16
-	buyFlags   = 10
-	buyText    = 11
-)
-
-// buyRoom is what a purchase row takes at most without its texts and dimensions.
-const buyRoom = buyText + 2*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
-
-// appendBuyHead appends a purchase row up to its tail.
-func appendBuyHead(d, key []byte, o *order, flags byte) []byte {
-	d = appendText(d, key)
-	d = binary.LittleEndian.AppendUint64(d, uint64(o.ordered))
-	d = binary.LittleEndian.AppendUint16(d, o.source)
-	return append(d, flags)
-}
-
-func appendPurchase(d, key []byte, o *order) []byte {
-	flags := o.flags &^ flagMoney
-	if o.discount != 0 || o.refund != 0 {
-		flags |= flagMoney
-	}
-	d = appendBuyHead(d, key, o, flags)
-	d = appendText(d, o.orderID)
-	d = binary.AppendVarint(d, o.gross)
-	if flags&flagMoney != 0 {
-		d = binary.AppendVarint(d, o.discount)
-		d = binary.AppendVarint(d, o.refund)
-	}
-	if flags&flagCost != 0 {
-		d = binary.AppendVarint(d, o.cost)
-	}
-	for _, dim := range o.dims {
-		d = binary.AppendUvarint(d, uint64(dim))
-	}
-	return d
-}
-
 // folder is one worker of Fold.
 type folder struct {
 	l       *Ledger
@@ -139,9 +98,10 @@ type folder struct {
 
 	table  []uint32 // open addressing: index into people + 1
 	people []person
-	buys   []buy // in input order, then sorted by person and time
-	sorted []buy
-	order  []int32 // people by hash and key
+	buys   []Purchase // in input order
+	buyer  []int32    // of each, the index into people
+	sorted []Purchase // by person and time
+	order  []rankedPerson
 
 	customer Customer
 	id       []byte
@@ -154,59 +114,83 @@ type person struct {
 	count int32 // purchases, then the end of the person's range in sorted
 }
 
-// buy is one purchase. What the fold needs of every purchase is taken out of its row
-// when the rows are read one after the other; coming back to a row later, customer by
-// customer, misses the cache.
-type buy struct {
-	at                            int64
-	gross, discount, refund, cost int64
-	person                        int32
-	source                        uint16
-	flags                         uint8
-	tail                          []byte // order_id, amounts, dimensions
+// rankedPerson is a person's place in the order of the fold.
+type rankedPerson struct {
+	hash  uint64
+	index int32
 }
 
 func (f *folder) partition(p int) {
-	f.people, f.buys = f.people[:0], f.buys[:0]
+	f.people, f.buys, f.buyer = f.people[:0], f.buys[:0], f.buyer[:0]
 	if len(f.table) == 0 {
 		f.table = make([]uint32, 1<<10)
 	}
 	clear(f.table)
 	l := f.l
-	l.rows.each(p, func(row []byte) {
-		rest := reader(row)
-		key := rest.text()
+	l.rows.each(p, func(ref uint64, row []byte) {
+		if l.void(row) {
+			return
+		}
+		if row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {
+			return
+		}
+		key := keyOf(row)
 		hash := hashKey(key)
 		if _, ok := l.owner(key, hash); !ok {
-			f.see(key, hash, rest)
+			f.see(ref, row, key, hash)
 		}
 	})
-	l.moved.each(p, func(row []byte) {
-		rest := reader(row)
-		key := rest.text()
-		f.see(key, hashKey(key), rest)
+	l.moved.each(p, func(ref uint64, row []byte) {
+		key := keyOf(row)
+		f.see(ref|movedRef, row, key, hashKey(key))
 	})
 	f.group()
 	f.order = f.order[:0]
 	for i := range f.people {
-		f.order = append(f.order, int32(i))
+		f.order = append(f.order, rankedPerson{f.people[i].hash, int32(i)})
 	}
-	slices.SortFunc(f.order, func(a, b int32) int {
-		x, y := &f.people[a], &f.people[b]
-		if c := cmp.Compare(x.hash, y.hash); c != 0 {
-			return c
+	slices.SortFunc(f.order, func(a, b rankedPerson) int {
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
 		}
-		return bytes.Compare(x.key, y.key)
+		return bytes.Compare(f.people[a.index].key, f.people[b.index].key)
 	})
-	for _, i := range f.order {
-		f.visit(int(i))
+	for _, x := range f.order {
+		f.visit(p, int(x.index))
 	}
 	l.rows.drop(p)
 	l.moved.drop(p)
 }
 
+// count counts an order that is not settled, being the only version of itself; it says
+// whether the order has a customer.
+func (f *folder) count(row []byte) bool {
+	if orderedAt(row) >= f.l.rules.AsOf {
+		f.counts.AfterAsOf++
+		return false
+	}
+	if row[rowFlags]&flagCounts == 0 {
+		return false
+	}
+	if row[rowFlags]&flagMoney != 0 {
+		o := order{}
+		o.gross, o.discount, o.refund, _ = amountsOf(row)
+		if o.refundAboveNet() {
+			f.counts.RefundAboveNet++
+		}
+	}
+	if row[rowText] == 0 { // the length of the key
+		f.counts.AnonymousOrders++
+		return false
+	}
+	return true
+}
+
+// movedRef marks the reference of a row as one of the store of moved rows.
+const movedRef = 1 << 63
+
 // see adds a purchase to its person.
-func (f *folder) see(key []byte, hash uint64, rest []byte) {
+func (f *folder) see(ref uint64, row, key []byte, hash uint64) {
 	mask := uint32(len(f.table) - 1)
 	i := uint32(hash) & mask
 	k := -1
@@ -223,45 +207,21 @@ func (f *folder) see(key []byte, hash uint64, rest []byte) {
 		f.people = append(f.people, person{hash: hash, key: key})
 		f.table[i] = uint32(k + 1)
 		if 2*len(f.people) > len(f.table) {
-			f.grow()
+			f.table = rehash(f.table, len(f.people), func(k int) uint64 { return f.people[k].hash })
 		}
 	}
 	f.people[k].count++
-	b := buy{at: int64(binary.LittleEndian.Uint64(rest[buyOrdered:])), person: int32(k),
-		source: binary.LittleEndian.Uint16(rest[buySource:]), flags: rest[buyFlags], tail: rest[buyText:]}
-	r := reader(b.tail)
-	r.text()
-	r.money(&b)
+	f.buyer = append(f.buyer, int32(k))
+	b := Purchase{At: orderedAt(row), source: binary.LittleEndian.Uint16(row[rowSource:]), HasCost: row[rowFlags]&flagCost != 0, ref: ref}
+	b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
+	b.Day = f.l.rules.Calendar.LocalDay(b.At)
 	f.buys = append(f.buys, b)
-}
-
-// money reads the amounts of a purchase.
-func (r *reader) money(b *buy) {
-	b.gross = r.varint()
-	if b.flags&flagMoney != 0 {
-		b.discount, b.refund = r.varint(), r.varint()
-	}
-	if b.flags&flagCost != 0 {
-		b.cost = r.varint()
-	}
-}
-
-func (f *folder) grow() {
-	f.table = make([]uint32, 2*len(f.table))
-	mask := uint32(len(f.table) - 1)
-	for k := range f.people {
-		i := uint32(f.people[k].hash) & mask
-		for f.table[i] != 0 {
-			i = (i + 1) & mask
-		}
-		f.table[i] = uint32(k + 1)
-	}
 }
 
 // group sorts the purchases by person: a counting sort.
 func (f *folder) group() {
 	if cap(f.sorted) < len(f.buys) {
-		f.sorted = make([]buy, len(f.buys)+len(f.buys)/8)
+		f.sorted = make([]Purchase, len(f.buys)+len(f.buys)/8)
 	}
 	f.sorted = f.sorted[:len(f.buys)]
 	at := int32(0)
@@ -270,33 +230,29 @@ func (f *folder) group() {
 		f.people[i].count = at
 		at += n
 	}
-	for _, b := range f.buys {
-		p := &f.people[b.person]
-		f.sorted[p.count] = b
+	for i := range f.buys {
+		p := &f.people[f.buyer[i]]
+		f.sorted[p.count] = f.buys[i]
 		p.count++
 	}
 }
 
 // visit builds one customer and shows it to the visitor.
-func (f *folder) visit(i int) {
+func (f *folder) visit(p, i int) {
 	from := int32(0)
 	if i > 0 {
 		from = f.people[i-1].count
 	}
 	buys := f.sorted[from:f.people[i].count]
-	sortBuys(buys)
+	f.sortBuys(p, buys)
 	c := &f.customer
 	f.id = f.l.publishedID(f.people[i].key, f.id[:0])
-	c.ID = f.id
-	c.Purchases, c.Days, c.Segments = c.Purchases[:0], c.Days[:0], c.Segments[:0]
+	c.ID, c.Purchases = f.id, buys
+	c.Days, c.Segments = c.Days[:0], c.Segments[:0]
 	for i := range buys {
-		b := &buys[i]
-		c.addPurchase(Purchase{At: b.at, Day: f.l.rules.Calendar.LocalDay(b.at), Gross: b.gross, Discount: b.discount, Refund: b.refund,
-			Net: b.gross - b.discount - b.refund, Cost: b.cost, HasCost: b.flags&flagCost != 0})
+		c.addDay(&buys[i])
 	}
-	r := reader(buys[0].tail)
-	r.text()
-	r.money(&buys[0])
+	r := dimsOf(f.row(p, buys[0].ref))
 	for range f.l.rules.Dimensions {
 		c.Segments = append(c.Segments, uint32(r.uvarint()))
 	}
@@ -308,9 +264,16 @@ func (f *folder) visit(i int) {
 	f.visitor.Add(c)
 }
 
-// addPurchase appends a purchase, which is not before the others, and keeps the order-days.
-func (c *Customer) addPurchase(p Purchase) {
-	c.Purchases = append(c.Purchases, p)
+// row is the row of a purchase.
+func (f *folder) row(p int, ref uint64) []byte {
+	if ref&movedRef != 0 {
+		return f.l.moved.row(p, ref&^movedRef)
+	}
+	return f.l.rows.row(p, ref)
+}
+
+// addDay adds a purchase, which is not before the others, to the order-days.
+func (c *Customer) addDay(p *Purchase) {
 	// Local dates can run backwards within an instant order only where a zone repeats a
 	// day; the day then belongs before the last one.
 	n := len(c.Days)
@@ -318,22 +281,13 @@ func (c *Customer) addPurchase(p Purchase) {
 	for i > 0 && c.Days[i-1].Day > p.Day {
 		i--
 	}
-	if i > 0 && c.Days[i-1].Day == p.Day {
-		c.Days[i-1].add(p)
-		return
+	if i == 0 || c.Days[i-1].Day != p.Day {
+		c.Days = slices.Insert(c.Days, i, OrderDay{Day: p.Day})
+		i++
 	}
-	c.Days = append(c.Days, OrderDay{})
-	copy(c.Days[i+1:], c.Days[i:n])
-	c.Days[i] = OrderDay{Day: p.Day}
-	c.Days[i].add(p)
-}
-
-func (d *OrderDay) add(p Purchase) {
+	d := &c.Days[i-1]
 	d.Orders++
-	d.Gross = d.Gross.Add(sumOf(p.Gross))
-	d.Discount = d.Discount.Add(sumOf(p.Discount))
-	d.Refund = d.Refund.Add(sumOf(p.Refund))
-	d.Net = d.Net.Add(sumOf(p.Net))
+	d.Net = d.Net.Add(sumOf(p.Net()))
 	if p.HasCost {
 		d.Cost = d.Cost.Add(sumOf(p.Cost))
 	} else {
@@ -342,34 +296,36 @@ func (d *OrderDay) add(p Purchase) {
 }
 
 // sortBuys sorts the purchases of one customer by (ordered_at, source, order_id). Most
-// customers have a handful.
-func sortBuys(buys []buy) {
+// customers have a handful, which come nearly in order.
+func (f *folder) sortBuys(p int, buys []Purchase) {
 	if len(buys) > 24 {
-		slices.SortFunc(buys, func(a, b buy) int { return compareBuys(&a, &b) })
+		slices.SortFunc(buys, func(a, b Purchase) int { return f.compareBuys(p, &a, &b) })
 		return
 	}
 	for i := 1; i < len(buys); i++ {
-		if buys[i-1].at < buys[i].at || compareBuys(&buys[i-1], &buys[i]) <= 0 {
+		if buys[i-1].At < buys[i].At || f.compareBuys(p, &buys[i-1], &buys[i]) <= 0 {
 			continue
 		}
 		b := buys[i]
 		k := i
-		for ; k > 0 && compareBuys(&buys[k-1], &b) > 0; k-- {
+		for ; k > 0 && f.compareBuys(p, &buys[k-1], &b) > 0; k-- {
 			buys[k] = buys[k-1]
 		}
 		buys[k] = b
 	}
 }
 
-func compareBuys(a, b *buy) int {
-	if c := cmp.Compare(a.at, b.at); c != 0 {
-		return c
+func (f *folder) compareBuys(p int, a, b *Purchase) int {
+	if a.At != b.At {
+		return cmp.Compare(a.At, b.At)
 	}
 	if c := cmp.Compare(a.source, b.source); c != 0 {
 		return c
 	}
-	x, y := reader(a.tail), reader(b.tail)
-	return bytes.Compare(x.text(), y.text())
+	dims := len(f.l.rules.Dimensions)
+	x, _ := textsOf(f.row(p, a.ref), dims)
+	y, _ := textsOf(f.row(p, b.ref), dims)
+	return bytes.Compare(x, y)
 }
 
 // Segments are the values of every dimension by code, as the tables name them.

@@ -42,14 +42,61 @@ func NewRates(reporting string, rows []schemas.Rate) *Rates {
 	return r
 }
 
-// byCode lists the rates of each currency code; identity marks the reporting currency.
-func (r *Rates) byCode(codes []string) (rates [][]schemas.Rate, identity []bool) {
-	rates, identity = make([][]schemas.Rate, len(codes)), make([]bool, len(codes))
-	for i, c := range codes {
-		rates[i] = r.currency[c]
-		identity[i] = c == r.reporting
+// converter turns the amounts of orders into reporting currency. It serves one goroutine.
+type converter struct {
+	rules      *Rules
+	currencies []string         // by code
+	rates      [][]schemas.Rate // by code
+	reporting  []bool           // by code: it is the reporting currency
+}
+
+// know makes sure that the rates of a currency code are at hand.
+func (c *converter) know(code uint32) {
+	if int(code) < len(c.currencies) {
+		return
 	}
-	return rates, identity
+	c.currencies = c.rules.Interns.Currency.Values()
+	for _, name := range c.currencies[len(c.rates):] {
+		c.rates = append(c.rates, c.rules.Rates.currency[name])
+		c.reporting = append(c.reporting, name == c.rules.Rates.reporting)
+	}
+}
+
+func (c *converter) name(code uint32) string {
+	c.know(code)
+	return c.currencies[code]
+}
+
+// convert turns the amounts of an order into reporting currency, once; it returns the
+// reason and column of a reject, and leaves the amounts alone, when it cannot.
+func (c *converter) convert(o *order) (reason, column string) {
+	if o.flags&flagConverted != 0 {
+		return "", ""
+	}
+	c.know(o.currency)
+	if c.reporting[o.currency] {
+		o.flags |= flagConverted
+		return "", ""
+	}
+	rate, ok := rateAt(c.rates[o.currency], c.rules.Calendar.LocalDay(o.ordered))
+	if !ok {
+		return schemas.ReasonFXRateMissing, "currency"
+	}
+	var to [4]int64
+	for i, a := range []struct {
+		column string
+		amount int64
+	}{{"gross_amount", o.gross}, {"discount_amount", o.discount}, {"refund_amount", o.refund}, {"cost_amount", o.cost}} {
+		if to[i], ok = convert(a.amount, rate); !ok {
+			return schemas.ReasonAmountRange, a.column
+		}
+	}
+	if o.refund != 0 && o.refund == o.gross-o.discount { // each amount is rounded by itself; a full refund must still net to 0
+		to[2] = to[0] - to[1]
+	}
+	o.gross, o.discount, o.refund, o.cost = to[0], to[1], to[2], to[3]
+	o.flags |= flagConverted
+	return "", ""
 }
 
 // rateAt is the latest rate of the list that is not after day and at most RateAge days old.

@@ -22,10 +22,18 @@ const MaxNamespaces = mailRank
 // Kinds of rows in the links store; the e-mail follows.
 const (
 	linkPair  = 'p' // then a customer key: this id and this e-mail are one customer
-	linkGuest = 'g' // then a purchase row with an empty key
+	linkGuest = 'g' // then a row with an empty key
 )
 
 func hashKey(key []byte) uint64 { return xxh3.Hash(key) }
+
+func hashMail(mail []byte) uint64 { return xxh3.Hash(mail) }
+
+// appendPair appends a row of the links store: this e-mail and this key are one customer.
+func appendPair(d, mail, key []byte) []byte {
+	d = appendText(append(d, linkPair), mail)
+	return append(d, key...)
+}
 
 // namespaceRanks gives each source the rank of its namespace among all, bytewise.
 func namespaceRanks(namespaces []string) []byte {
@@ -123,11 +131,13 @@ func (l *Ledger) moveLinked() error {
 			if !ok {
 				break
 			}
-			l.rows.each(p, func(row []byte) {
-				rest := reader(row)
-				key := rest.text()
+			l.rows.each(p, func(_ uint64, row []byte) {
+				if row[rowFlags]&flagCounts == 0 || l.void(row) {
+					return
+				}
+				key := keyOf(row)
 				if root, ok := l.owner(key, hashKey(key)); ok {
-					buf = append(appendText(buf[:0], []byte(root)), rest...)
+					buf = appendWithKey(buf[:0], row, []byte(root))
 					w.put(l.partition(hashKey([]byte(root))), buf)
 				}
 			})
@@ -164,7 +174,7 @@ func (w *linker) partition(p int) {
 	}
 	clear(w.table)
 	guests := false
-	w.l.links.each(p, func(row []byte) {
+	w.l.links.each(p, func(_ uint64, row []byte) {
 		if row[0] != linkPair {
 			guests = true
 			return
@@ -200,7 +210,7 @@ func (w *linker) find(mail []byte, hash uint64) (int, uint32) {
 }
 
 func (w *linker) pair(mail, key []byte) {
-	hash := hashKey(mail)
+	hash := hashMail(mail)
 	k, free := w.find(mail, hash)
 	if k >= 0 {
 		m := &w.mails[k]
@@ -213,39 +223,26 @@ func (w *linker) pair(mail, key []byte) {
 	w.mails = append(w.mails, mailbox{hash: hash, mail: mail, key: key})
 	w.table[free] = uint32(len(w.mails))
 	if 2*len(w.mails) > len(w.table) {
-		w.grow()
-	}
-}
-
-func (w *linker) grow() {
-	w.table = make([]uint32, 2*len(w.table))
-	mask := uint32(len(w.table) - 1)
-	for k := range w.mails {
-		i := uint32(w.mails[k].hash) & mask
-		for w.table[i] != 0 {
-			i = (i + 1) & mask
-		}
-		w.table[i] = uint32(k + 1)
+		w.table = rehash(w.table, len(w.mails), func(k int) uint64 { return w.mails[k].hash })
 	}
 }
 
 // guests gives every guest purchase of the partition to the customer of its e-mail.
 func (w *linker) guests(p int) {
-	w.l.links.each(p, func(row []byte) {
+	w.l.links.each(p, func(_ uint64, row []byte) {
 		if row[0] != linkGuest {
 			return
 		}
 		r := reader(row[1:])
 		mail := r.text()
-		r.text() // the empty key
-		k, _ := w.find(mail, hashKey(mail))
+		k, _ := w.find(mail, hashMail(mail))
 		var key []byte
 		if k >= 0 {
 			key = w.mails[k].key
 		} else {
 			key = w.l.mailKey(mail)
 		}
-		w.row = append(appendText(w.row[:0], key), r...)
+		w.row = appendWithKey(w.row[:0], r, key)
 		w.rows.put(w.l.partition(hashKey(key)), w.row)
 	})
 }

@@ -1,11 +1,9 @@
 package transforms
 
 import (
-	"encoding/binary"
 	"slices"
 	"sync"
 
-	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/zeebo/xxh3"
 )
@@ -68,18 +66,25 @@ func (c *Counts) add(o *Counts) {
 
 // Ledger gathers the order rows of a run and turns them into customers:
 //
-//	Writer.Add   rows → partitions by order key          (many workers)
-//	Resolve      latest version, conversion, purchases → partitions by customer
-//	             identity: e-mails → links between ids, guests → customers
+//	Writer.Add   rows → partitions by customer; keys of orders and e-mails → indexes
+//	Resolve      the indexes name the orders that come more than once and the e-mails
+//	             of several ids; their rows are set aside, the latest version of each
+//	             order is chosen and passed on; ids that share an e-mail are linked
 //	Fold         customers with their purchases, in the order of their hash
+//
+// Nearly every row is written once and read by the fold. Rows that need more than a look
+// at themselves go aside at once: lines of orders, guests, orders without a rate.
 //
 // The steps run one after the other; each uses all threads.
 type Ledger struct {
 	rules      Rules
-	orders     *rowStore           // by hash of (source, order_id)
+	rows       *rowStore           // by hash of customer key; orders of nobody by that of the order
+	aside      *rowStore           // by hash of (source, order_id): rows whose order has to be resolved
 	links      *rowStore           // by hash of e-mail: pairs (e-mail, customer key) and rows of guests
-	rows       *rowStore           // by hash of customer key: purchases
 	moved      *rowStore           // purchases of linked ids, by the key they belong to
+	orderIndex *keyIndex           // of the orders in rows and aside, but for lines
+	mailIndex  *keyIndex           // of the e-mails in rows, and those of guests
+	repeated   *keyFilter          // the orders that come more than once; their rows in rows are void unless settled
 	linked     map[string]string   // customer key → key of the customer it is part of
 	linkedBy   map[uint64]struct{} // hashes of the keys in linked
 	shift      uint                // hash >> shift is the partition
@@ -95,18 +100,22 @@ type Ledger struct {
 // NewLedger returns an empty ledger.
 func NewLedger(rules Rules) *Ledger {
 	bits := uint(4)
-	for bits < 11 && rules.ExpectRows>>bits > 20_000 {
+	for bits < 11 && rules.ExpectRows>>bits > partitionRows {
 		bits++
 	}
-	n := 1 << bits
+	n, shift := 1<<bits, 64-bits
 	pool := &chunkPool{}
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
-		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: 64 - bits,
-		orders: newRowStore(n, pool), links: newRowStore(n, pool), rows: newRowStore(n, pool), moved: newRowStore(n, pool),
-		rank: namespaceRanks(rules.Namespaces),
+		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces),
+		rows: newRowStore(n, pool), aside: newRowStore(n, pool), links: newRowStore(n, pool), moved: newRowStore(n, pool),
+		orderIndex: newKeyIndex(n, shift, false, pool), mailIndex: newKeyIndex(n, shift, true, pool),
 	}
 }
+
+// partitionRows is how many rows a partition should have: the fold's working memory then
+// fits the cache of a core.
+const partitionRows = 20_000
 
 // Counts is what has been counted so far.
 func (l *Ledger) Counts() Counts {
@@ -119,189 +128,117 @@ func (l *Ledger) Counts() Counts {
 // particular order. Value holds a currency code or is empty: nothing to mask.
 func (l *Ledger) Rejects() []schemas.Reject { return l.rejects }
 
+// partition is the partition of a hash.
+func (l *Ledger) partition(hash uint64) uint32 { return uint32(hash >> l.shift) }
+
 // Writer adds batches on behalf of one worker.
 type Writer struct {
-	l    *Ledger
-	w    *rowWriter
-	rows int64
+	l           *Ledger
+	rows, aside *rowWriter
+	orders      keyWriter
+	mails       keyWriter
+	money       converter
+	o           order
+	key         []byte
+	in, kept    int64 // rows given, rows not set aside
 }
 
 // Writer returns a writer; every worker has its own.
-func (l *Ledger) Writer() *Writer { return &Writer{l: l, w: l.orders.writer()} }
+func (l *Ledger) Writer() *Writer {
+	return &Writer{l: l, rows: l.rows.writer(), aside: l.aside.writer(), orders: l.orderIndex.writer(), mails: l.mailIndex.writer(),
+		money: converter{rules: &l.rules}}
+}
 
 // Add copies the accepted rows of a batch into the ledger.
 func (w *Writer) Add(b *schemas.OrderBatch) {
+	l, rules, o := w.l, &w.l.rules, &w.o
+	o.source = b.Source
+	rank := l.rank[b.Source]
 	for _, i := range b.Sel {
-		id, customer, mail := b.OrderID.At(int(i)), b.CustomerID.At(int(i)), b.Email.At(int(i))
-		h := xxh3.HashSeed(id, uint64(b.Source))
-		p := uint32(h >> w.l.shift)
-		row := w.w.begin(p, orderRoom+len(id)+len(customer)+len(mail)+binary.MaxVarintLen32*len(b.Dims))
-		w.w.end(p, appendOrder(row, b, int(i), uint32(h), id, customer, mail))
+		o.orderID = b.OrderID.At(int(i))
+		o.hash = xxh3.HashSeed(o.orderID, uint64(b.Source))
+		o.updated, o.ordered = b.UpdatedAt[i], b.OrderedAt[i]
+		o.place = uint64(b.File)<<40 | uint64(b.Row+int64(i))&maxRowsPerFile
+		o.status, o.currency = b.Status[i], b.Currency[i]
+		o.gross, o.discount, o.refund, o.cost = b.Gross[i], b.Discount[i], b.Refund[i], b.Cost[i]
+		o.flags = 0
+		if b.HasCost[i] {
+			o.flags |= flagCost
+		}
+		o.dims = o.dims[:0]
+		for _, dim := range b.Dims {
+			o.dims = append(o.dims, dim[i])
+		}
+		o.key, o.mail = nil, nil
+		if id := b.CustomerID.At(int(i)); len(id) > 0 && rules.MatchID {
+			w.key = append(append(w.key[:0], rank), id...)
+			o.key = w.key
+		}
+		if rules.MatchEmail {
+			o.mail = b.Email.At(int(i))
+		}
+		if b.Lines {
+			o.flags |= flagLines
+			w.setAside()
+			continue
+		}
+		w.orders.put(o.hash)
+		w.add()
 	}
-	w.rows += int64(len(b.Sel))
+	w.in += int64(len(b.Sel))
+}
+
+// add puts an order where the fold will find it, provided that its id does not come
+// again, or sets it aside.
+func (w *Writer) add() {
+	l, o := w.l, &w.o
+	if reason, _ := w.money.convert(o); reason != "" || len(o.key) == 0 && len(o.mail) > 0 {
+		w.setAside()
+		return
+	}
+	if l.rules.counts(o) {
+		o.flags |= flagCounts
+	}
+	hash := o.hash
+	if len(o.key) > 0 {
+		hash = hashKey(o.key)
+		if len(o.mail) > 0 {
+			w.mails.putPair(hashMail(o.mail), hash|1)
+		}
+	}
+	p := l.partition(hash)
+	w.rows.end(p, o.append(w.rows.begin(p, o.room())))
+	w.kept++
+}
+
+// setAside puts a row where Resolve decides on it. Other rows with its e-mail then have
+// to be looked at as well: the pair with owner 0 sees to it.
+func (w *Writer) setAside() {
+	o := &w.o
+	if len(o.mail) > 0 {
+		w.mails.putPair(hashMail(o.mail), 0)
+	}
+	p := w.l.partition(o.hash)
+	w.aside.end(p, o.append(w.aside.begin(p, o.room())))
+}
+
+// counts says whether an order, which must be the latest version and in reporting
+// currency, is a purchase.
+func (r *Rules) counts(o *order) bool {
+	if o.status != schemas.Paid && o.status != schemas.Refunded || o.ordered >= r.AsOf {
+		return false
+	}
+	return !r.DropFullyRefunded || o.refund <= 0 || o.gross-o.discount-o.refund > 0
 }
 
 // Close hands over what the writer has gathered; it must be called before Resolve.
 func (w *Writer) Close() {
-	w.w.close()
+	for _, x := range []*rowWriter{w.rows, w.aside, w.orders.w, w.mails.w} {
+		x.close()
+	}
 	w.l.mu.Lock()
-	w.l.counts.RowsIn += w.rows
-	w.l.mu.Unlock()
+	defer w.l.mu.Unlock()
+	w.l.counts.RowsIn += w.in
+	w.l.counts.Orders += w.kept // until Resolve takes out those that come again
+	w.l.counts.Accepted += w.kept
 }
-
-// Layout of an order row: what decides between versions comes first, at fixed places;
-// then customer_id, e-mail and currency; then the tail that a purchase row shares:
-// order_id, amounts, dimensions.
-const (
-	rowHash    = 0  // uint32: low half of the hash of (source, order_id)
-	rowUpdated = 4  // int64
-	rowPlace   = 12 // uint64: file in the upper 24 bits, row in the lower 40
-	rowSource  = 20 // uint16
-	rowFlags   = 22 // uint8
-	rowStatus  = 23 // uint8
-	rowOrdered = 24 // int64
-	rowText    = 32
-)
-
-const (
-	flagCost   = 1 << iota // cost is known
-	flagLines              // the row is one line of an order
-	flagMoney              // discount or refund is not zero
-	flagRefund             // refund is not zero
-)
-
-// orderRoom is what an order row takes at most without its texts and dimensions: the
-// fixed fields, three lengths and a currency, four amounts.
-const orderRoom = rowText + 4*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
-
-const maxRowsPerFile = 1<<40 - 1
-
-func appendOrder(d []byte, b *schemas.OrderBatch, i int, hash uint32, id, customer, mail []byte) []byte {
-	flags := byte(0)
-	if b.HasCost[i] {
-		flags |= flagCost
-	}
-	if b.Lines {
-		flags |= flagLines
-	}
-	if b.Discount[i] != 0 || b.Refund[i] != 0 {
-		flags |= flagMoney
-	}
-	if b.Refund[i] != 0 {
-		flags |= flagRefund
-	}
-	d = binary.LittleEndian.AppendUint32(d, hash)
-	d = binary.LittleEndian.AppendUint64(d, uint64(b.UpdatedAt[i]))
-	d = binary.LittleEndian.AppendUint64(d, uint64(b.File)<<40|uint64(b.Row+int64(i))&maxRowsPerFile)
-	d = binary.LittleEndian.AppendUint16(d, b.Source)
-	d = append(d, flags, byte(b.Status[i]))
-	d = binary.LittleEndian.AppendUint64(d, uint64(b.OrderedAt[i]))
-	d = appendText(d, customer)
-	d = appendText(d, mail)
-	d = binary.AppendUvarint(d, uint64(b.Currency[i]))
-	d = appendText(d, id)
-	d = binary.AppendVarint(d, b.Gross[i])
-	if flags&flagMoney != 0 {
-		d = binary.AppendVarint(d, b.Discount[i])
-		d = binary.AppendVarint(d, b.Refund[i])
-	}
-	if flags&flagCost != 0 {
-		d = binary.AppendVarint(d, b.Cost[i])
-	}
-	for _, dim := range b.Dims {
-		d = binary.AppendUvarint(d, uint64(dim[i]))
-	}
-	return d
-}
-
-func appendText(d, text []byte) []byte {
-	d = binary.AppendUvarint(d, uint64(len(text)))
-	return append(d, text...)
-}
-
-// order is one decoded order row. Its texts alias the row.
-type order struct {
-	updated, ordered        int64
-	place                   uint64
-	source                  uint16
-	flags                   byte
-	status                  schemas.Status
-	currency                uint32
-	gross, discount         int64
-	refund, cost            int64
-	dims                    []uint32
-	orderID, customer, mail []byte
-}
-
-// orderIDOf is the order_id of an encoded row.
-func orderIDOf(row []byte) []byte {
-	r := reader(row[rowText:])
-	r.text()
-	r.text()
-	r.uvarint()
-	return r.text()
-}
-
-// decode fills o from a row; o.dims is reused.
-func (o *order) decode(row []byte, dims int) {
-	r := o.head(row)
-	o.tail(r, dims)
-}
-
-// head decodes a row up to its tail, which it returns.
-func (o *order) head(row []byte) (tail reader) {
-	o.updated = int64(binary.LittleEndian.Uint64(row[rowUpdated:]))
-	o.place = binary.LittleEndian.Uint64(row[rowPlace:])
-	o.source = binary.LittleEndian.Uint16(row[rowSource:])
-	o.flags = row[rowFlags]
-	o.status = schemas.Status(row[rowStatus])
-	o.ordered = int64(binary.LittleEndian.Uint64(row[rowOrdered:]))
-	r := reader(row[rowText:])
-	o.customer, o.mail = r.text(), r.text()
-	o.currency = uint32(r.uvarint())
-	return r
-}
-
-// tail decodes what a row shares with a purchase row; the flags say which amounts it has.
-func (o *order) tail(r reader, dims int) {
-	o.orderID = r.text()
-	o.gross, o.discount, o.refund, o.cost = r.varint(), 0, 0, 0
-	if o.flags&flagMoney != 0 {
-		o.discount, o.refund = r.varint(), r.varint()
-	}
-	if o.flags&flagCost != 0 {
-		o.cost = r.varint()
-	}
-	o.dims = o.dims[:0]
-	for range dims {
-		o.dims = append(o.dims, uint32(r.uvarint()))
-	}
-}
-
-// reader walks the variable part of a row that this package wrote.
-type reader []byte
-
-func (r *reader) uvarint() uint64 {
-	b := *r
-	if b[0] < 0x80 {
-		*r = b[1:]
-		return uint64(b[0])
-	}
-	v, n := binary.Uvarint(b)
-	*r = b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-func (r *reader) text() []byte {
-	n := r.uvarint()
-	t := (*r)[:n:n]
-	*r = (*r)[n:]
-	return t
-}
-
-func sumOf(v int64) schemas.Sum { return decimal128.FromI64(v) }

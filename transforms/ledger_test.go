@@ -38,7 +38,7 @@ func (c *collected) Add(x *Customer) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s seg=%d", x.ID, len(x.Segments))
 	for _, p := range x.Purchases {
-		fmt.Fprintf(&b, " [%d d%d %d-%d-%d=%d", p.At, p.Day, p.Gross, p.Discount, p.Refund, p.Net)
+		fmt.Fprintf(&b, " [%d d%d %d-%d-%d=%d", p.At, p.Day, p.Gross, p.Discount, p.Refund, p.Net())
 		if p.HasCost {
 			fmt.Fprintf(&b, " c%d", p.Cost)
 		}
@@ -379,7 +379,9 @@ func recompute(lt *ledgerTest, rows []row) []string {
 		})
 		c := &Customer{ID: []byte(k), Segments: []uint32{0}}
 		for _, x := range list {
-			c.addPurchase(Purchase{At: x.at, Day: lt.rules.Calendar.LocalDay(x.at), Gross: x.gross, Net: x.gross})
+			p := Purchase{At: x.at, Day: lt.rules.Calendar.LocalDay(x.at), Gross: x.gross}
+			c.Purchases = append(c.Purchases, p)
+			c.addDay(&p)
 		}
 		w := collected{}
 		w.Add(c)

@@ -91,9 +91,9 @@ func (r *resolver) sum(rows [][]byte) {
 // fillFrom takes from a later line what the order does not have yet and says whether
 // the two disagree on customer or time.
 func (o *order) fillFrom(x *order) (conflict bool) {
-	if len(o.customer) == 0 {
-		o.customer = x.customer
-	} else if len(x.customer) > 0 && !bytes.Equal(o.customer, x.customer) {
+	if len(o.key) == 0 {
+		o.key = x.key
+	} else if len(x.key) > 0 && !bytes.Equal(o.key, x.key) {
 		conflict = true
 	}
 	if len(o.mail) == 0 {

@@ -13,20 +13,32 @@ import (
 // counts, and finds whose it is. Writers must be closed; afterwards the ledger takes
 // no more rows.
 func (l *Ledger) Resolve() error {
-	currencies := l.rules.Interns.Currency.Values()
-	rates, reporting := l.rules.Rates.byCode(currencies)
-	err := l.parallel(len(l.orders.parts), func(next func() (int, bool)) error {
-		r := resolver{
-			l: l, rates: rates, reporting: reporting, currencies: currencies,
-			rows: l.rows.writer(), links: l.links.writer(),
+	repeated, _, err := l.orderIndex.suspects(l.parallel)
+	if err != nil {
+		return err
+	}
+	shared, mails, err := l.mailIndex.suspects(l.parallel)
+	if err != nil {
+		return err
+	}
+	l.repeated = repeated
+	if mails {
+		l.counts.LargestIDsPerKey = 1
+	}
+	if repeated != nil || shared != nil {
+		if err := l.sift(shared); err != nil {
+			return err
 		}
+	}
+	err = l.parallel(len(l.aside.parts), func(next func() (int, bool)) error {
+		r := resolver{l: l, money: converter{rules: &l.rules}, rows: l.rows.writer(), links: l.links.writer()}
 		for {
 			p, ok := next()
 			if !ok {
 				break
 			}
 			r.partition(p)
-			l.orders.drop(p)
+			l.aside.drop(p)
 		}
 		r.rows.close()
 		r.links.close()
@@ -40,6 +52,51 @@ func (l *Ledger) Resolve() error {
 		return err
 	}
 	return l.identify()
+}
+
+// sift goes through the rows once: orders that come more than once are set aside, and the
+// others whose e-mail is shared are noted among the links.
+func (l *Ledger) sift(shared *keyFilter) error {
+	dims := len(l.rules.Dimensions)
+	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
+		aside, links := l.aside.writer(), l.links.writer()
+		var pair []byte
+		gone := int64(0)
+		for {
+			p, ok := next()
+			if !ok {
+				break
+			}
+			l.rows.each(p, func(_ uint64, row []byte) {
+				if hash := orderHash(row); l.repeated.has(hash) {
+					aside.put(l.partition(hash), row)
+					gone++
+					return
+				}
+				if shared == nil || orderedAt(row) >= l.rules.AsOf {
+					return
+				}
+				if _, mail := textsOf(row, dims); len(mail) > 0 {
+					if hash := hashMail(mail); shared.has(hash) {
+						pair = appendPair(pair[:0], mail, keyOf(row))
+						links.put(l.partition(hash), pair)
+					}
+				}
+			})
+		}
+		aside.close()
+		links.close()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.counts.Orders -= gone
+		l.counts.Accepted -= gone
+		return nil
+	})
+}
+
+// void says whether a row of the rows store has been set aside by sift.
+func (l *Ledger) void(row []byte) bool {
+	return row[rowFlags]&flagSettled == 0 && l.repeated.has(orderHash(row))
 }
 
 // parallel runs work on all threads; next hands out the numbers below n.
@@ -73,9 +130,7 @@ func (l *Ledger) parallel(n int, work func(next func() (int, bool)) error) error
 // resolver is one worker of Resolve.
 type resolver struct {
 	l           *Ledger
-	rates       [][]schemas.Rate
-	reporting   []bool
-	currencies  []string
+	money       converter
 	rows, links *rowWriter
 	counts      Counts
 	rejects     []schemas.Reject
@@ -86,12 +141,10 @@ type resolver struct {
 	order  order
 	other  order
 	row    []byte
-	key    []byte
 }
 
 // version is the row that is the order so far, and how many rows were seen of it.
 type version struct {
-	hash uint32
 	row  []byte
 	seen int32
 }
@@ -107,30 +160,27 @@ func (r *resolver) partition(p int) {
 		r.table = make([]uint32, 1<<10)
 	}
 	clear(r.table)
-	r.l.orders.each(p, r.see)
+	r.l.aside.each(p, r.see)
 	for i := range r.latest {
 		v := &r.latest[i]
 		r.counts.Orders++
 		if v.row[rowFlags]&flagLines == 0 {
 			r.counts.Superseded += int64(v.seen - 1)
-			tail := r.order.head(v.row)
-			if !r.plain(&r.order, tail) {
-				r.order.tail(tail, len(r.l.rules.Dimensions))
-				r.settle(&r.order, v.row, nil)
-			}
+			r.order.decode(v.row, len(r.l.rules.Dimensions))
+			r.settle(&r.order, v.row, nil)
 		}
 	}
 	r.sumLines()
 }
 
 // see places one row among the versions of its order.
-func (r *resolver) see(row []byte) {
-	hash := binary.LittleEndian.Uint32(row[rowHash:])
+func (r *resolver) see(_ uint64, row []byte) {
+	hash := orderHash(row)
 	mask := uint32(len(r.table) - 1)
-	i := hash & mask
+	i := uint32(hash) & mask
 	for r.table[i] != 0 {
 		v := &r.latest[r.table[i]-1]
-		if v.hash == hash && sameOrder(v.row, row) {
+		if orderHash(v.row) == hash && r.sameOrder(v.row, row) {
 			v.seen++
 			if v.row[rowFlags]&flagLines != 0 {
 				r.lines = append(r.lines, lineRow{int32(r.table[i] - 1), row})
@@ -142,30 +192,38 @@ func (r *resolver) see(row []byte) {
 		}
 		i = (i + 1) & mask
 	}
-	r.latest = append(r.latest, version{hash: hash, row: row, seen: 1})
+	r.latest = append(r.latest, version{row: row, seen: 1})
 	r.table[i] = uint32(len(r.latest))
 	if row[rowFlags]&flagLines != 0 {
 		r.lines = append(r.lines, lineRow{int32(len(r.latest) - 1), row})
 	}
 	if 2*len(r.latest) > len(r.table) {
-		r.grow()
+		r.table = rehash(r.table, len(r.latest), func(k int) uint64 { return orderHash(r.latest[k].row) })
 	}
 }
 
-func (r *resolver) grow() {
-	r.table = make([]uint32, 2*len(r.table))
-	mask := uint32(len(r.table) - 1)
-	for k := range r.latest {
-		i := r.latest[k].hash & mask
-		for r.table[i] != 0 {
+// rehash is a table twice as large with the places of n entries by their hashes.
+func rehash(table []uint32, n int, hash func(k int) uint64) []uint32 {
+	table = make([]uint32, 2*len(table))
+	mask := uint32(len(table) - 1)
+	for k := range n {
+		i := uint32(hash(k)) & mask
+		for table[i] != 0 {
 			i = (i + 1) & mask
 		}
-		r.table[i] = uint32(k + 1)
+		table[i] = uint32(k + 1)
 	}
+	return table
 }
 
-func sameOrder(a, b []byte) bool {
-	return string(a[rowSource:rowSource+2]) == string(b[rowSource:rowSource+2]) && bytes.Equal(orderIDOf(a), orderIDOf(b))
+func (r *resolver) sameOrder(a, b []byte) bool {
+	if string(a[rowSource:rowSource+2]) != string(b[rowSource:rowSource+2]) {
+		return false
+	}
+	dims := len(r.l.rules.Dimensions)
+	x, _ := textsOf(a, dims)
+	y, _ := textsOf(b, dims)
+	return bytes.Equal(x, y)
 }
 
 // newer says whether row a is a later version than row b of the same order: greatest
@@ -178,34 +236,13 @@ func newer(a, b []byte) bool {
 	return binary.LittleEndian.Uint64(a[rowPlace:]) > binary.LittleEndian.Uint64(b[rowPlace:])
 }
 
-// plain passes on an order as settle does when nothing of its tail has to be looked at:
-// most orders are in the reporting currency, without a refund, of a known id. It says
-// whether it could.
-func (r *resolver) plain(o *order, tail []byte) bool {
-	rules := &r.l.rules
-	if !r.reporting[o.currency] || o.flags&flagRefund != 0 || !rules.MatchID || len(o.customer) == 0 || rules.MatchEmail && len(o.mail) > 0 {
-		return false
-	}
-	r.counts.Accepted++
-	switch {
-	case o.ordered >= rules.AsOf:
-		r.counts.AfterAsOf++
-	case o.status == schemas.Paid || o.status == schemas.Refunded:
-		r.key = append(append(r.key[:0], r.l.rank[o.source]), o.customer...)
-		p := r.l.partition(hashKey(r.key))
-		row := appendBuyHead(r.rows.begin(p, buyRoom+len(r.key)+len(tail)), r.key, o, o.flags)
-		r.rows.end(p, append(row, tail...))
-	}
-	return true
-}
-
 // settle takes an order that is the latest version and passes it on: as a purchase of
 // a customer, as a link between an id and an e-mail, or as a reject. lines are the rows
 // it was summed from, nil for a plain order.
 func (r *resolver) settle(o *order, row []byte, lines [][]byte) {
 	rules := &r.l.rules
 	rows := int64(max(1, len(lines)))
-	if reason, column := r.convert(o); reason != "" {
+	if reason, column := r.money.convert(o); reason != "" {
 		r.counts.Rejected += rows
 		if lines == nil {
 			lines = [][]byte{row}
@@ -220,75 +257,42 @@ func (r *resolver) settle(o *order, row []byte, lines [][]byte) {
 		r.counts.AfterAsOf++
 		return
 	}
-	if !rules.MatchID {
-		o.customer = nil
-	}
-	if !rules.MatchEmail {
-		o.mail = nil
-	}
-	counts := o.status == schemas.Paid || o.status == schemas.Refunded
-	if counts && rules.DropFullyRefunded && o.refund > 0 && o.gross-o.discount-o.refund <= 0 {
-		counts = false
-	}
-	if counts && o.refund > 0 && o.refund > o.gross-o.discount {
-		r.counts.RefundAboveNet++
-	}
-	if len(o.customer) == 0 && len(o.mail) == 0 {
-		if counts {
+	o.flags |= flagSettled
+	o.flags &^= flagCounts
+	if rules.counts(o) {
+		o.flags |= flagCounts
+		if o.refundAboveNet() {
+			r.counts.RefundAboveNet++
+		}
+		if len(o.key) == 0 && len(o.mail) == 0 {
 			r.counts.AnonymousOrders++
+			return
 		}
-		return
 	}
-	r.passOn(o, counts)
+	r.passOn(o)
 }
 
-func (r *resolver) passOn(o *order, counts bool) {
+func (o *order) refundAboveNet() bool { return o.refund > 0 && o.refund > o.gross-o.discount }
+
+func (r *resolver) passOn(o *order) {
 	l := r.l
-	if len(o.customer) == 0 {
-		if counts { // a guest: the e-mail's partition knows whose order it is
-			r.row = appendText(append(r.row[:0], linkGuest), o.mail)
-			r.row = appendPurchase(r.row, nil, o)
-			r.links.put(l.partition(hashKey(o.mail)), r.row)
+	counts := o.flags&flagCounts != 0
+	if len(o.key) > 0 {
+		if len(o.mail) > 0 {
+			r.row = appendPair(r.row[:0], o.mail, o.key)
+			r.links.put(l.partition(hashMail(o.mail)), r.row)
+		}
+		if counts {
+			p := l.partition(hashKey(o.key))
+			r.rows.end(p, o.append(r.rows.begin(p, o.room())))
 		}
 		return
 	}
-	r.key = append(append(r.key[:0], l.rank[o.source]), o.customer...)
-	if len(o.mail) > 0 {
-		r.row = appendText(append(r.row[:0], linkPair), o.mail)
-		r.row = append(r.row, r.key...)
-		r.links.put(l.partition(hashKey(o.mail)), r.row)
+	if len(o.mail) > 0 && counts { // a guest: the e-mail's partition knows whose order it is
+		r.row = appendText(append(r.row[:0], linkGuest), o.mail)
+		r.row = o.append(r.row)
+		r.links.put(l.partition(hashMail(o.mail)), r.row)
 	}
-	if counts {
-		p := l.partition(hashKey(r.key))
-		row := r.rows.begin(p, buyRoom+len(r.key)+len(o.orderID)+binary.MaxVarintLen32*len(o.dims))
-		r.rows.end(p, appendPurchase(row, r.key, o))
-	}
-}
-
-// convert turns the amounts of an order into reporting currency; it returns the reason
-// and column of a reject when it cannot.
-func (r *resolver) convert(o *order) (reason, column string) {
-	if r.reporting[o.currency] {
-		return "", ""
-	}
-	day := r.l.rules.Calendar.LocalDay(o.ordered)
-	rate, ok := rateAt(r.rates[o.currency], day)
-	if !ok {
-		return schemas.ReasonFXRateMissing, "currency"
-	}
-	full := o.refund != 0 && o.refund == o.gross-o.discount
-	for _, a := range []struct {
-		column string
-		amount *int64
-	}{{"gross_amount", &o.gross}, {"discount_amount", &o.discount}, {"refund_amount", &o.refund}, {"cost_amount", &o.cost}} {
-		if *a.amount, ok = convert(*a.amount, rate); !ok {
-			return schemas.ReasonAmountRange, a.column
-		}
-	}
-	if full { // each amount is rounded by itself; a full refund must still net to 0
-		o.refund = o.gross - o.discount
-	}
-	return "", ""
 }
 
 func (r *resolver) reject(row []byte, reason, column string, currency uint32) {
@@ -296,13 +300,10 @@ func (r *resolver) reject(row []byte, reason, column string, currency uint32) {
 	file := r.l.rules.Files[place>>40]
 	value := ""
 	if reason == schemas.ReasonFXRateMissing {
-		value = r.currencies[currency]
+		value = r.money.name(currency)
 	}
 	r.rejects = append(r.rejects, schemas.Reject{
 		Source: file.Source, File: file.Path, Row: int64(place & maxRowsPerFile), Table: "orders",
 		Reason: reason, Column: column, Value: value,
 	})
 }
-
-// partition is the partition of a hash.
-func (l *Ledger) partition(hash uint64) uint32 { return uint32(hash >> l.shift) }

@@ -75,18 +75,9 @@ func (w *rowWriter) put(p uint32, row []byte) {
 // be written by appending to it; end takes it back with the row.
 func (w *rowWriter) begin(p uint32, size int) []byte {
 	b := w.open[p]
-	n := size + 2
-	if len(b)+n > cap(b) {
-		w.flush(p)
-		room := max(n, min(lastChunk, max(firstChunk, 4*cap(b))))
-		b = nil
-		if room == lastChunk {
-			b = w.store.pool.take()
-		}
-		if b == nil {
-			b = make([]byte, 0, room)
-		}
-		w.open[p] = b
+	if len(b)+size+2 > cap(b) {
+		w.grow(p, size+2)
+		b = w.open[p]
 	}
 	return append(b, 0, 0)
 }
@@ -94,6 +85,34 @@ func (w *rowWriter) begin(p uint32, size int) []byte {
 func (w *rowWriter) end(p uint32, b []byte) {
 	from := len(w.open[p])
 	binary.LittleEndian.PutUint16(b[from:], uint16(len(b)-from))
+	w.open[p] = b
+}
+
+// fixed appends n bytes without a length to partition p, for the caller to fill. A store
+// holds either such entries or rows.
+func (w *rowWriter) fixed(p uint32, n int) []byte {
+	b := w.open[p]
+	if len(b)+n > cap(b) {
+		w.grow(p, n)
+		b = w.open[p]
+	}
+	b = b[:len(b)+n]
+	w.open[p] = b
+	return b[len(b)-n:]
+}
+
+// grow opens a chunk with room for n bytes.
+func (w *rowWriter) grow(p uint32, n int) {
+	before := cap(w.open[p])
+	w.flush(p)
+	room := max(n, min(lastChunk, max(firstChunk, 4*before)))
+	var b []byte
+	if room == lastChunk {
+		b = w.store.pool.take()
+	}
+	if b == nil {
+		b = make([]byte, 0, room)
+	}
 	w.open[p] = b
 }
 
@@ -115,17 +134,25 @@ func (w *rowWriter) close() {
 	}
 }
 
-// each calls f with every row of partition p, without its length. Rows stay valid
-// until the partition is dropped. The order of rows depends on scheduling: whoever
-// reads must not depend on it.
-func (s *rowStore) each(p int, f func(row []byte)) {
-	for _, c := range s.parts[p].chunks {
-		for len(c) > 0 {
-			n := binary.LittleEndian.Uint16(c)
-			f(c[2:n:n])
-			c = c[n:]
+// each calls f with every row of partition p, without its length, and the reference by
+// which row finds it again. Rows stay valid until the partition is dropped. The order of
+// rows depends on scheduling: whoever reads must not depend on it.
+func (s *rowStore) each(p int, f func(ref uint64, row []byte)) {
+	for k, c := range s.parts[p].chunks {
+		for at := 0; at < len(c); {
+			end := at + int(binary.LittleEndian.Uint16(c[at:]))
+			f(uint64(k)<<16|uint64(at), c[at+2:end:end])
+			at = end
 		}
 	}
+}
+
+// row is the row of partition p with a reference that each has given.
+func (s *rowStore) row(p int, ref uint64) []byte {
+	c := s.parts[p].chunks[ref>>16]
+	at := int(ref & 0xffff)
+	end := at + int(binary.LittleEndian.Uint16(c[at:]))
+	return c[at+2 : end]
 }
 
 // drop forgets partition p and gives its memory back.
