@@ -76,7 +76,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.stores.Close()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	publication, err := pipeline.OpenPublication(c.Output, r.id, r.partition())
 	if err != nil {
 		return nil, err
@@ -109,6 +109,14 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 		return nil, err
 	}
 	return &r.summary, nil
+}
+
+func (r *run) close() error {
+	err := r.stores.Close()
+	if r.ledger != nil {
+		err = errors.Join(err, r.ledger.Close())
+	}
+	return err
 }
 
 // prepare lists the inputs and derives the id of the run. The caller closes its stores.

@@ -91,6 +91,7 @@ type Ledger struct {
 	rank       []byte              // per source, the rank of its namespace
 	namespaces []string            // by rank
 	several    bool                // ids are published with their namespace
+	pool       *chunkPool
 
 	mu      sync.Mutex
 	counts  Counts
@@ -107,11 +108,14 @@ func NewLedger(rules Rules) *Ledger {
 	pool := &chunkPool{}
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
-		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces),
+		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pool: pool,
 		rows: newRowStore(n, pool), aside: newRowStore(n, pool), links: newRowStore(n, pool), moved: newRowStore(n, pool),
 		orderIndex: newKeyIndex(n, shift, false, pool), mailIndex: newKeyIndex(n, shift, true, pool),
 	}
 }
+
+// Close gives the ledger's memory back; what it has counted and rejected stays.
+func (l *Ledger) Close() error { return l.pool.close() }
 
 // partitionRows is how many rows a partition should have: the fold's working memory then
 // fits the cache of a core.

@@ -79,6 +79,11 @@ func (lt *ledgerTest) run(t *testing.T, rows []row, batch int, lines bool) ([]st
 	rules.Rates = NewRates("EUR", lt.rates)
 	rules.Threads, rules.ExpectRows = lt.threads, lt.parts
 	l := NewLedger(rules)
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	w := l.Writer()
 	position := map[uint32]int64{}
 	for len(rows) > 0 {
@@ -397,6 +402,11 @@ func TestFoldStopsOnError(t *testing.T) {
 	rules.Interns = &schemas.Interns{Currency: schemas.NewIntern("EUR"), Dims: []*schemas.Intern{schemas.NewIntern()}}
 	rules.Rates, rules.Threads = NewRates("EUR", nil), 4
 	l := NewLedger(rules)
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	w := l.Writer()
 	w.Add(toBatch([]row{order1("1", "a", "", 1, 1, 1)}, rules.Interns, 1, false))
 	w.Close()

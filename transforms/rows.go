@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync"
 )
 
@@ -13,22 +14,35 @@ type rowStore struct {
 	pool  *chunkPool
 }
 
-// chunkPool keeps full-sized chunks that one store has dropped for the next to fill:
-// memory that has been touched is cheaper than new memory.
+// chunkPool cuts full-sized chunks from slabs and keeps those that a store has dropped
+// for the next one to fill: memory that has been touched is cheaper than new memory.
 type chunkPool struct {
-	mu   sync.Mutex
-	free [][]byte
+	mu    sync.Mutex
+	slabs [][]byte
+	fresh []byte   // of the last slab, what is not cut yet
+	free  [][]byte // dropped
 }
+
+// slabSize is the memory asked for at once, a multiple of lastChunk.
+const slabSize = 32 << 20
 
 func (p *chunkPool) take() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.free)
-	if n == 0 {
-		return nil
+	if n := len(p.free); n > 0 {
+		b := p.free[n-1]
+		p.free = p.free[:n-1]
+		return b
 	}
-	b := p.free[n-1]
-	p.free = p.free[:n-1]
+	if len(p.fresh) == 0 {
+		slab, err := newSlab(slabSize)
+		if err != nil { // as with any memory that cannot be had, the program ends if the heap has none either
+			return make([]byte, 0, lastChunk)
+		}
+		p.slabs, p.fresh = append(p.slabs, slab), slab
+	}
+	b := p.fresh[:0:lastChunk]
+	p.fresh = p.fresh[lastChunk:]
 	return b
 }
 
@@ -40,6 +54,18 @@ func (p *chunkPool) give(chunks [][]byte) {
 			p.free = append(p.free, c[:0])
 		}
 	}
+}
+
+// close gives the memory back. No row may be used afterwards.
+func (p *chunkPool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var failed error
+	for _, s := range p.slabs {
+		failed = errors.Join(failed, freeSlab(s))
+	}
+	p.slabs, p.fresh, p.free = nil, nil, nil
+	return failed
 }
 
 type rowPart struct {
@@ -106,14 +132,11 @@ func (w *rowWriter) grow(p uint32, n int) {
 	before := cap(w.open[p])
 	w.flush(p)
 	room := max(n, min(lastChunk, max(firstChunk, 4*before)))
-	var b []byte
 	if room == lastChunk {
-		b = w.store.pool.take()
+		w.open[p] = w.store.pool.take()
+	} else {
+		w.open[p] = make([]byte, 0, room)
 	}
-	if b == nil {
-		b = make([]byte, 0, room)
-	}
-	w.open[p] = b
 }
 
 func (w *rowWriter) flush(p uint32) {
