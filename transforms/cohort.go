@@ -19,44 +19,68 @@ var windowDays = [...]int32{Day: 1, Week: 7, Month: 30, Quarter: 0, Year: 0}
 // CohortCells counts customers, orders and money by cohort, segment and age. One
 // gathering serves the tables cohorts, cohort_retention, retention_curves and cohort_ltv.
 type CohortCells struct {
-	s        Settings
-	calendar []cellTable // by position in s.Grains
-	windows  []cellTable // the same; empty for grains without windows
-	ages     []agePart   // of the customer at hand
+	s         Settings
+	grains    []grainCells // by position in s.Grains
+	costs     bool         // the costs of the orders are added up
+	parts     []agePart    // of the customer at hand
+	unsettled struct {     // what the counts have taken since they were last settled
+		orders int64
+		net    uint64
+	}
 
 	once  sync.Once
-	whole [2][]cellTable // calendar and windows with everybody's cells first; see everybody
+	whole [2][][]cohort // calendar and windows, by position in s.Grains; see everybody
 }
 
-// cellTable holds the cohorts of one grain by cohort and segment: one map per dimension,
-// or everybody's where no dimension is configured.
-type cellTable []map[cohortKey]*cohortCells
-
-type cohortKey struct {
-	cohort  int32 // period index
-	segment uint32
+// grainCells holds the cohorts of one grain.
+type grainCells struct {
+	grain    Grain
+	periods  []int32         // of the cohorts, by index
+	index    map[int32]int32 // of a period
+	calendar cellTable
+	windows  cellTable // nil where the grain has none, or nobody asks for them
 }
 
-// cohortCells is one cohort of one segment. What every order-day touches lies together;
-// the rest has slices of its own.
+// cellTable holds cohorts by dimension, code of the segment and index of the cohort; the
+// only dimension is everybody's where none is configured.
+type cellTable [][][]*cohortCells
+
+// cohortCells is one cohort of one segment.
 type cohortCells struct {
 	customers int64
-	cells     []cell
-	ends      []cellEnd  // as long as cells
+	counts    []count32  // by age, to be settled
+	cells     []cell     // by age, what has been settled
 	costs     []cellCost // up to the last age at which a cost is known
 }
 
 // cell is one age of a cohort.
 type cell struct {
 	active, orders int64
+	last           int64 // customers for whom this is the last age that counts as returned
+	elapsed        int64 // windows: customers for whom this is the last elapsed age
 	net            schemas.Sum
 }
 
-// cellEnd counts the customers whose story ends at an age.
-type cellEnd struct {
-	last    int64 // customers for whom this is the last age that counts as returned
-	elapsed int64 // windows: customers for whom this is the last elapsed age
+func (c *cell) add(o *cell) {
+	c.active += o.active
+	c.orders += o.orders
+	c.last += o.last
+	c.elapsed += o.elapsed
+	c.net = c.net.Add(o.net)
 }
+
+// count32 is a cell while customers are added: small, because every purchase comes by one
+// or more of them at random. CohortCells settles them before any can overflow.
+type count32 struct {
+	active, orders, last, elapsed uint32
+	net                           int64
+}
+
+// Limits of what all counts together take before they are settled.
+const (
+	maxCountedOrders = 1 << 31
+	maxCountedNet    = 1 << 62
+)
 
 // cellCost is the cost of the orders of an age whose cost is known.
 type cellCost struct {
@@ -71,104 +95,179 @@ type agePart struct {
 	net, cost      schemas.Sum
 }
 
-// NewCohortCells returns an empty accumulator.
-func NewCohortCells(s Settings) *CohortCells {
-	c := &CohortCells{s: s}
-	for range s.Grains {
-		c.calendar, c.windows = append(c.calendar, newCellTable(s)), append(c.windows, newCellTable(s))
+// NewCohortCells returns an empty accumulator for the tables wanted.
+func NewCohortCells(s Settings, wants func(tables ...string) bool) *CohortCells {
+	c := &CohortCells{s: s, costs: wants("cohort_ltv")}
+	windows := wants("cohort_retention", "retention_curves")
+	for _, g := range s.Grains {
+		cells := grainCells{grain: g, index: make(map[int32]int32), calendar: newCellTable(s)}
+		if windows && windowDays[g] > 0 {
+			cells.windows = newCellTable(s)
+		}
+		c.grains = append(c.grains, cells)
 	}
 	return c
 }
 
-func newCellTable(s Settings) cellTable {
-	t := make(cellTable, max(1, len(s.Dimensions)))
-	for d := range t {
-		t[d] = make(map[cohortKey]*cohortCells)
-	}
-	return t
-}
+func newCellTable(s Settings) cellTable { return make(cellTable, max(1, len(s.Dimensions))) }
 
 // Add implements Accumulator.
 func (c *CohortCells) Add(x *Customer) {
+	fits := c.makeRoom(x)
 	first := x.Days[0].Day
-	for k, g := range c.s.Grains {
-		cohort := c.s.Calendar.Period(g, first)
-		c.split(x, func(day int32) int32 { return c.s.Calendar.Period(g, day) - cohort })
-		c.calendar[k].add(x, cohort, c.ages, -1)
-		if w := windowDays[g]; w > 0 {
-			c.split(x, func(day int32) int32 { return (day - first) / w })
-			c.windows[k].add(x, cohort, c.ages, (c.s.AsOfDay-first)/w)
+	for k := range c.grains {
+		g := &c.grains[k]
+		cohort := c.s.Calendar.Period(g.grain, first)
+		i := g.cohort(cohort)
+		c.parts = c.parts[:0]
+		for d := range x.Days {
+			c.part(&x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
 		}
-	}
-}
-
-// split sums the order-days of a customer by age.
-func (c *CohortCells) split(x *Customer, age func(day int32) int32) {
-	c.ages = c.ages[:0]
-	for i := range x.Days {
-		d := &x.Days[i]
-		a := age(d.Day)
-		n := len(c.ages)
-		if n == 0 || c.ages[n-1].age != a {
-			c.ages = append(c.ages, agePart{age: a})
-			n++
+		last := c.parts[len(c.parts)-1].age
+		g.calendar.add(x, i, c.parts, last, last, false, fits)
+		if c.costs {
+			g.calendar.addCosts(x, i, c.parts)
 		}
-		p := &c.ages[n-1]
-		p.orders += int64(d.Orders)
-		p.net = p.net.Add(d.Net)
-		if n := int64(d.Orders - d.OrdersNoCost); n > 0 {
-			p.costed += n
-			p.cost = p.cost.Add(d.Cost)
-		}
-	}
-}
-
-// add counts a customer in the blocks of all its segments. elapsed is the number of
-// windows that have fully elapsed, -1 for calendar ages, which all count.
-func (t cellTable) add(x *Customer, cohort int32, ages []agePart, elapsed int32) {
-	last := ages[len(ages)-1].age
-	size := last + 1
-	if elapsed >= 0 {
-		last = min(last, elapsed-1)
-		size = elapsed
-	}
-	for d := range t {
-		key := cohortKey{cohort: cohort}
-		if len(x.Segments) > 0 {
-			key.segment = x.Segments[d]
-		}
-		b := t[d][key]
-		if b == nil {
-			b = &cohortCells{}
-			t[d][key] = b
-		}
-		b.customers++
-		b.reach(int(size))
-		for i := range ages {
-			p := &ages[i]
-			if elapsed >= 0 && p.age >= elapsed {
-				break
+		if g.windows != nil {
+			w := windowDays[g.grain]
+			elapsed := (c.s.AsOfDay-first)/w - 1
+			last = min(elapsed, (x.Days[len(x.Days)-1].Day-first)/w)
+			c.parts = c.parts[:0]
+			for d := range x.Days {
+				age := (x.Days[d].Day - first) / w
+				if age > elapsed {
+					break
+				}
+				c.part(&x.Days[d], age)
 			}
-			e := &b.cells[p.age]
+			g.windows.add(x, i, c.parts, last, elapsed, true, fits)
+		}
+	}
+}
+
+// makeRoom settles the counts if they could not take another customer like this one; it
+// says whether they can take it at all.
+func (c *CohortCells) makeRoom(x *Customer) bool {
+	net := uint64(0)
+	for i := range x.Purchases {
+		n := x.Purchases[i].Net()
+		if n < 0 {
+			n = -n
+		}
+		if net += uint64(n); net > maxCountedNet {
+			return false
+		}
+	}
+	u := &c.unsettled
+	u.orders += int64(len(x.Purchases))
+	u.net += net
+	if u.orders > maxCountedOrders || u.net > maxCountedNet {
+		c.settle()
+		u.orders, u.net = int64(len(x.Purchases)), net
+	}
+	return u.orders <= maxCountedOrders
+}
+
+// cohort is the index of a cohort.
+func (g *grainCells) cohort(period int32) int {
+	if i, ok := g.index[period]; ok {
+		return int(i)
+	}
+	i := len(g.periods)
+	g.periods = append(g.periods, period)
+	g.index[period] = int32(i)
+	return i
+}
+
+// part adds an order-day to the parts of a customer.
+func (c *CohortCells) part(d *OrderDay, age int32) {
+	n := len(c.parts)
+	if n == 0 || c.parts[n-1].age != age {
+		c.parts = append(c.parts, agePart{age: age})
+		n++
+	}
+	p := &c.parts[n-1]
+	p.orders += int64(d.Orders)
+	p.net = p.net.Add(d.Net)
+	if n := int64(d.Orders - d.OrdersNoCost); n > 0 && c.costs {
+		p.costed += n
+		p.cost = p.cost.Add(d.Cost)
+	}
+}
+
+// at is a cohort of a segment.
+func (t cellTable) at(d int, segment uint32, cohort int) *cohortCells {
+	if int(segment) < len(t[d]) {
+		if s := t[d][segment]; cohort < len(s) && s[cohort] != nil {
+			return s[cohort]
+		}
+	}
+	for int(segment) >= len(t[d]) {
+		t[d] = append(t[d], nil)
+	}
+	s := &t[d][segment]
+	for cohort >= len(*s) {
+		*s = append(*s, nil)
+	}
+	b := &cohortCells{}
+	(*s)[cohort] = b
+	return b
+}
+
+// add counts a customer in the cohorts of all its segments: what it did by age, the last
+// age by which it had returned, and of windows the last that has elapsed, which may be −1:
+// none. fits says that the counts can take the customer.
+func (t cellTable) add(x *Customer, cohort int, parts []agePart, last, elapsed int32, windows, fits bool) {
+	for d := range t {
+		b := t.at(d, x.segment(d), cohort)
+		b.customers++
+		if n := int(elapsed) + 1 - len(b.counts); n > 0 {
+			b.counts = append(b.counts, make([]count32, n)...)
+		}
+		for i := range parts {
+			p := &parts[i]
+			e := &b.counts[p.age]
 			e.active++
-			e.orders += p.orders
-			e.net = e.net.Add(p.net)
-			if p.costed > 0 && elapsed < 0 { // windows have no costs
-				b.addCost(int(p.age), cellCost{p.costed, p.cost})
+			if fits {
+				e.orders += uint32(p.orders)
+				e.net += int64(p.net.LowBits())
+			} else {
+				b.settled(len(b.counts))
+				b.cells[p.age].add(&cell{orders: p.orders, net: p.net})
 			}
 		}
 		if last >= 0 {
-			b.ends[last].last++
+			b.counts[last].last++
 		}
-		if elapsed > 0 {
-			b.ends[elapsed-1].elapsed++
+		if windows && elapsed >= 0 {
+			b.counts[elapsed].elapsed++
 		}
 	}
 }
 
-func (b *cohortCells) reach(n int) {
+// addCosts adds the costs that are known.
+func (t cellTable) addCosts(x *Customer, cohort int, parts []agePart) {
+	for d := range t {
+		b := t.at(d, x.segment(d), cohort)
+		for i := range parts {
+			if p := &parts[i]; p.costed > 0 {
+				b.addCost(int(p.age), cellCost{p.costed, p.cost})
+			}
+		}
+	}
+}
+
+// segment is the code of a customer's segment in dimension d of a cellTable.
+func (x *Customer) segment(d int) uint32 {
+	if d < len(x.Segments) {
+		return x.Segments[d]
+	}
+	return 0
+}
+
+// settled makes sure that n ages have a cell.
+func (b *cohortCells) settled(n int) {
 	if n > len(b.cells) {
-		b.ends = append(b.ends, make([]cellEnd, n-len(b.cells))...)
 		b.cells = append(b.cells, make([]cell, n-len(b.cells))...)
 	}
 }
@@ -182,39 +281,63 @@ func (b *cohortCells) addCost(age int, c cellCost) {
 	x.cost = x.cost.Add(c.cost)
 }
 
-// Merge implements Accumulator.
-func (c *CohortCells) Merge(other Accumulator) {
-	o := other.(*CohortCells)
-	for k := range c.calendar {
-		c.calendar[k].merge(o.calendar[k])
-		c.windows[k].merge(o.windows[k])
-	}
-}
-
-func (t cellTable) merge(o cellTable) {
-	for d := range t {
-		for key, from := range o[d] {
-			b := t[d][key]
-			if b == nil {
-				t[d][key] = from
-				continue
+// settle moves all counts to the cells.
+func (c *CohortCells) settle() {
+	for k := range c.grains {
+		for _, t := range []cellTable{c.grains[k].calendar, c.grains[k].windows} {
+			for d := range t {
+				for _, cohorts := range t[d] {
+					for _, b := range cohorts {
+						if b != nil {
+							b.settle()
+						}
+					}
+				}
 			}
-			b.sum(from)
 		}
 	}
 }
 
-// sum adds the counts of another part of the same cohort.
+func (b *cohortCells) settle() {
+	b.settled(len(b.counts))
+	for age, n := range b.counts {
+		b.cells[age].add(&cell{int64(n.active), int64(n.orders), int64(n.last), int64(n.elapsed), sumOf(n.net)})
+	}
+	clear(b.counts)
+}
+
+// Merge implements Accumulator.
+func (c *CohortCells) Merge(other Accumulator) {
+	o := other.(*CohortCells)
+	c.settle()
+	o.settle()
+	for k := range c.grains {
+		g, from := &c.grains[k], &o.grains[k]
+		for i, period := range from.periods {
+			to := g.cohort(period)
+			g.calendar.merge(to, from.calendar, i)
+			g.windows.merge(to, from.windows, i)
+		}
+	}
+}
+
+// merge adds one cohort of another table.
+func (t cellTable) merge(cohort int, from cellTable, i int) {
+	for d := range from {
+		for segment, cohorts := range from[d] {
+			if i < len(cohorts) && cohorts[i] != nil {
+				t.at(d, uint32(segment), cohort).sum(cohorts[i])
+			}
+		}
+	}
+}
+
+// sum adds the cells of another part of the same cohort.
 func (b *cohortCells) sum(from *cohortCells) {
 	b.customers += from.customers
-	b.reach(len(from.cells))
+	b.settled(len(from.cells))
 	for i := range from.cells {
-		x, y := &b.cells[i], &from.cells[i]
-		x.active += y.active
-		x.orders += y.orders
-		x.net = x.net.Add(y.net)
-		b.ends[i].last += from.ends[i].last
-		b.ends[i].elapsed += from.ends[i].elapsed
+		b.cells[i].add(&from.cells[i])
 	}
 	for age, c := range from.costs {
 		if c.orders > 0 {
@@ -223,27 +346,41 @@ func (b *cohortCells) sum(from *cohortCells) {
 	}
 }
 
-// everybody puts the cells of dimension all before those of the configured ones. Each
-// customer is in one segment of every dimension, so they are the sums over the first
-// dimension's, which is cheaper than to count everyone once more.
-func (c *CohortCells) everybody(tables []cellTable) []cellTable {
-	list := make([]cellTable, len(tables))
-	for k, t := range tables {
-		if len(c.s.Dimensions) == 0 {
-			list[k] = t
-			continue
-		}
-		sums := make(map[cohortKey]*cohortCells)
-		for key, from := range t[0] {
-			key.segment = 0
-			b := sums[key]
-			if b == nil {
-				b = &cohortCells{}
-				sums[key] = b
+// cohort is one cohort of one segment; dimension 0 is everybody's.
+type cohort struct {
+	period    int32
+	dimension int
+	segment   uint32
+	*cohortCells
+}
+
+// everybody lists the cohorts of a table with those of dimension all. Each customer is in
+// one segment of every dimension, so everybody's are the sums over the first dimension's,
+// which is cheaper than to count everyone once more.
+func (g *grainCells) everybody(t cellTable, dimensions int) (list []cohort) {
+	sums := make([]*cohortCells, len(g.periods))
+	for d := range t {
+		for segment, cohorts := range t[d] {
+			for i, b := range cohorts {
+				if b == nil {
+					continue
+				}
+				if d == 0 {
+					if sums[i] == nil {
+						sums[i] = &cohortCells{}
+					}
+					sums[i].sum(b)
+				}
+				if dimensions > 0 {
+					list = append(list, cohort{g.periods[i], d + 1, uint32(segment), b})
+				}
 			}
-			b.sum(from)
 		}
-		list[k] = append(cellTable{sums}, t...)
+	}
+	for i, b := range sums {
+		if b != nil {
+			list = append(list, cohort{g.periods[i], 0, 0, b})
+		}
 	}
 	return list
 }
@@ -266,14 +403,18 @@ const (
 // (grain, cohort, dimension, segment), names bytewise. It may be called once everything
 // is added and merged, by several goroutines.
 func (c *CohortCells) blocks(of int, segments [][]string) []block {
-	c.once.Do(func() { c.whole = [2][]cellTable{c.everybody(c.calendar), c.everybody(c.windows)} })
+	c.once.Do(func() {
+		c.settle()
+		for k := range c.grains {
+			g := &c.grains[k]
+			c.whole[calendarTables] = append(c.whole[calendarTables], g.everybody(g.calendar, len(c.s.Dimensions)))
+			c.whole[windowTables] = append(c.whole[windowTables], g.everybody(g.windows, len(c.s.Dimensions)))
+		}
+	})
 	var list []block
 	for k, g := range c.s.Grains {
-		for d, m := range c.whole[of][k] {
-			dimension := c.s.dimension(d)
-			for key, cells := range m {
-				list = append(list, block{g, key.cohort, dimension, segmentName(segments, d, key.segment), cells})
-			}
+		for _, x := range c.whole[of][k] {
+			list = append(list, block{g, x.period, c.s.dimension(x.dimension), segmentName(segments, x.dimension, x.segment), x.cohortCells})
 		}
 	}
 	slices.SortFunc(list, func(a, b block) int {

@@ -32,7 +32,7 @@ func NewMetrics(s Settings, tables []string, segments func() [][]string) *Metric
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(tables, n) })
 	}
 	if wants("cohorts", "cohort_retention", "retention_curves", "cohort_ltv") {
-		m.Cells = NewCohortCells(s)
+		m.Cells = NewCohortCells(s, wants)
 		m.parts = append(m.parts, m.Cells)
 	}
 	if wants("survival_curves") {

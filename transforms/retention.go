@@ -47,7 +47,7 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 	return func(yield func(RetentionRow) bool) {
 		windows := c.blocks(windowTables, segments)
 		for _, b := range c.blocks(calendarTables, segments) {
-			if windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
+			if len(windows) > 0 && windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
 				if !c.retentionOf(windows[0], true, yield) {
 					return
 				}
@@ -67,19 +67,19 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow
 		ages, kind = int32(len(b.cells)), ageIndex
 	}
 	returned, eligible := int64(0), b.customers
-	for _, x := range b.ends {
-		returned += x.last
+	for i := range b.cells {
+		returned += b.cells[i].last
 	}
 	if windows {
 		eligible = 0
-		for _, x := range b.ends {
-			eligible += x.elapsed
+		for i := range b.cells {
+			eligible += b.cells[i].elapsed
 		}
 	}
 	for age := range ages {
-		x, end := cell{}, cellEnd{}
+		x := cell{}
 		if int(age) < len(b.cells) {
-			x, end = b.cells[age], b.ends[age]
+			x = b.cells[age]
 		}
 		r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, IndexKind: kind,
 			Age: int64(age), Customers: b.customers, Eligible: eligible, Active: x.active, Returned: returned, Orders: x.orders, NetRevenue: x.net}
@@ -97,9 +97,9 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow
 		if !yield(r) {
 			return false
 		}
-		returned -= end.last
+		returned -= x.last
 		if windows {
-			eligible -= end.elapsed
+			eligible -= x.elapsed
 		}
 	}
 	return true
