@@ -25,8 +25,8 @@ func SumFloat(s Sum) float64 { return SumRatio(s, 1) }
 
 // SumRatio is the double nearest to sum / n, in units of currency: one rounding only.
 func SumRatio(s Sum, n int64) float64 {
-	if v := s.BigInt(); v.IsInt64() && abs(v.Int64()) < 1<<53 && n < 1<<53/10_000 {
-		return float64(v.Int64()) / float64(n*10_000) // both exact, so the quotient is rounded once
+	if v := int64(s.LowBits()); s.HighBits() == v>>63 && abs(v) < 1<<53 && n < 1<<53/10_000 {
+		return float64(v) / float64(n*10_000) // both exact, so the quotient is rounded once
 	}
 	f, _ := new(big.Rat).SetFrac(s.BigInt(), new(big.Int).Mul(big.NewInt(n), big.NewInt(10_000))).Float64()
 	return f

@@ -5,23 +5,43 @@ import (
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/decimal128"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// customerRows builds the records of the table customers.
+// CustomerRow is a row of customers.
+type CustomerRow struct {
+	ID            []byte                   `col:"customer_id"`
+	FirstOrderAt  schemas.Instant          `col:"first_order_at"`
+	LastOrderAt   schemas.Instant          `col:"last_order_at"`
+	CohortWeek    schemas.Day              `col:"cohort_week"`
+	CohortMonth   schemas.Day              `col:"cohort_month"`
+	CohortQuarter schemas.Day              `col:"cohort_quarter"`
+	Orders        int64                    `col:"orders"`
+	OrderDays     int64                    `col:"order_days"`
+	ActiveMonths  int64                    `col:"active_months"`
+	GrossRevenue  schemas.Sum              `col:"gross_revenue"`
+	Discounts     schemas.Sum              `col:"discounts"`
+	Refunds       schemas.Sum              `col:"refunds"`
+	NetRevenue    schemas.Sum              `col:"net_revenue"`
+	Margin        schemas.Opt[schemas.Sum] `col:"margin"`
+	Frequency     int64                    `col:"frequency"`
+	RecencyDays   int64                    `col:"recency_days"`
+	AgeDays       int64                    `col:"age_days"`
+	MonetaryValue schemas.Opt[float64]     `col:"monetary_value"`
+	First         []string                 `col:"*"` // by dimension
+}
+
+// customerRows makes the records of the table customers.
 type customerRows struct {
 	s        Settings
 	segments func() [][]string
 	names    [][]string
-	b        *array.RecordBuilder
-	rows     int
+	encoder  *schemas.Encoder[CustomerRow]
+	row      CustomerRow
 }
 
 func newCustomerRows(s Settings, segments func() [][]string) *customerRows {
-	return &customerRows{s: s, segments: segments, b: array.NewRecordBuilder(memory.DefaultAllocator, schemas.Customers(s.Dimensions).Arrow())}
+	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions))}
 }
 
 // Add appends the row of one customer.
@@ -29,82 +49,72 @@ func (c *customerRows) Add(x *Customer) {
 	if c.names == nil {
 		c.names = c.segments()
 	}
-	c.rows++
-	cal := c.s.Calendar
-	first, last := x.Days[0].Day, x.Days[len(x.Days)-1].Day
-	var gross, discount, refund, net, cost, later schemas.Sum
-	unknown, months, month := int64(0), int64(0), int32(0)
+	cal, days := c.s.Calendar, x.Days
+	first, last := days[0].Day, days[len(days)-1].Day
+	start := func(g Grain) schemas.Day { return schemas.Day(cal.Start(g, cal.Period(g, first))) }
+	c.row = CustomerRow{
+		ID: x.ID, FirstOrderAt: schemas.Instant(x.Purchases[0].At), LastOrderAt: schemas.Instant(x.Purchases[len(x.Purchases)-1].At),
+		CohortWeek: start(Week), CohortMonth: start(Month), CohortQuarter: start(Quarter),
+		Orders: int64(len(x.Purchases)), OrderDays: int64(len(days)),
+		Frequency: int64(len(days) - 1), RecencyDays: int64(last - first), AgeDays: int64(c.s.LastDay - first), First: c.row.First[:0],
+	}
+	r := &c.row
 	for i := range x.Purchases {
 		p := &x.Purchases[i]
-		gross, discount, refund = gross.Add(sumOf(p.Gross)), discount.Add(sumOf(p.Discount)), refund.Add(sumOf(p.Refund))
+		r.GrossRevenue, r.Discounts, r.Refunds = r.GrossRevenue.Add(sumOf(p.Gross)), r.Discounts.Add(sumOf(p.Discount)), r.Refunds.Add(sumOf(p.Refund))
 	}
-	for i := range x.Days {
-		d := &x.Days[i]
-		net, cost = net.Add(d.Net), cost.Add(d.Cost)
-		unknown += int64(d.OrdersNoCost)
-		if i > 0 {
-			later = later.Add(d.Net)
-		}
+	var cost schemas.Sum
+	unknown, month := false, int32(0)
+	for i := range days {
+		d := &days[i]
+		r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
+		unknown = unknown || d.OrdersNoCost > 0
 		if m := cal.Period(Month, d.Day); i == 0 || m != month {
 			month = m
-			months++
+			r.ActiveMonths++
 		}
 	}
-	fields := c.b.Fields()
-	next := func() array.Builder { f := fields[0]; fields = fields[1:]; return f }
-	date := func(day int32) { next().(*array.Date32Builder).Append(arrow.Date32(day)) }
-	integer := func(n int64) { next().(*array.Int64Builder).Append(n) }
-	money := func(v schemas.Sum) { next().(*array.Decimal128Builder).Append(v) }
-	next().(*array.StringBuilder).BinaryBuilder.Append(x.ID)
-	next().(*array.TimestampBuilder).Append(arrow.Timestamp(x.Purchases[0].At))
-	next().(*array.TimestampBuilder).Append(arrow.Timestamp(x.Purchases[len(x.Purchases)-1].At))
-	for _, g := range []Grain{Week, Month, Quarter} {
-		date(cal.Start(g, cal.Period(g, first)))
+	if !unknown {
+		r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
 	}
-	integer(int64(len(x.Purchases)))
-	integer(int64(len(x.Days)))
-	integer(months)
-	money(gross)
-	money(discount)
-	money(refund)
-	money(net)
-	if unknown == 0 {
-		money(net.Sub(cost))
-	} else {
-		next().AppendNull()
-	}
-	frequency := int64(len(x.Days) - 1)
-	integer(frequency)
-	integer(int64(last - first))
-	integer(int64(c.s.LastDay - first))
-	if frequency > 0 {
-		next().(*array.Float64Builder).Append(schemas.SumRatio(later, frequency))
-	} else {
-		next().AppendNull()
+	if r.Frequency > 0 {
+		r.MonetaryValue = schemas.Some(schemas.SumRatio(r.NetRevenue.Sub(days[0].Net), r.Frequency))
 	}
 	for d, code := range x.Segments {
-		next().(*array.StringBuilder).Append(c.names[d][code])
+		r.First = append(r.First, c.names[d][code])
 	}
+	c.encoder.Append(r)
 }
 
 // take returns the rows since the last call.
-func (c *customerRows) take() arrow.Record {
-	c.rows = 0
+func (c *customerRows) take() (arrow.Record, error) {
 	c.names = nil
-	return c.b.NewRecord()
+	return c.encoder.Take()
 }
 
-// periodRows builds the records of the table customer_periods.
+// PeriodRow is a row of customer_periods.
+type PeriodRow struct {
+	CustomerID []byte                   `col:"customer_id"`
+	Grain      string                   `col:"grain"`
+	Period     schemas.Day              `col:"period"`
+	Orders     int64                    `col:"orders"`
+	NetRevenue schemas.Sum              `col:"net_revenue"`
+	Margin     schemas.Opt[schemas.Sum] `col:"margin"`
+	Age        int64                    `col:"age"`
+	Lifecycle  string                   `col:"lifecycle"`
+}
+
+// periodRows makes the records of the table customer_periods.
 type periodRows struct {
-	s      Settings
-	grains []Grain // sorted by name
-	b      *array.RecordBuilder
+	s       Settings
+	grains  []Grain // sorted by name
+	encoder *schemas.Encoder[PeriodRow]
 }
 
 func newPeriodRows(s Settings) *periodRows {
 	grains := slices.Clone(s.Grains)
 	slices.SortFunc(grains, func(a, b Grain) int { return strings.Compare(Grains[a], Grains[b]) })
-	return &periodRows{s: s, grains: grains, b: array.NewRecordBuilder(memory.DefaultAllocator, schemas.CustomerPeriods.Arrow())}
+	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods)}
 }
 
 // Add appends the rows of one customer.
@@ -115,34 +125,26 @@ func (p *periodRows) Add(x *Customer) {
 		before := cohort
 		for i := 0; i < len(x.Days); {
 			period := cal.Period(g, x.Days[i].Day)
-			orders, unknown := int64(0), int64(0)
-			var net, cost decimal128.Num
+			r := PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: schemas.Day(cal.Start(g, period)), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
+			unknown := false
+			var cost schemas.Sum
 			for ; i < len(x.Days) && cal.Period(g, x.Days[i].Day) == period; i++ {
 				d := &x.Days[i]
-				orders += int64(d.Orders)
-				unknown += int64(d.OrdersNoCost)
-				net, cost = net.Add(d.Net), cost.Add(d.Cost)
+				r.Orders += int64(d.Orders)
+				unknown = unknown || d.OrdersNoCost > 0
+				r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
 			}
-			state := lifecycleResurrected
 			switch period {
 			case cohort:
-				state = lifecycleNew
+				r.Lifecycle = lifecycleNew
 			case before + 1:
-				state = lifecycleReturning
+				r.Lifecycle = lifecycleReturning
 			}
 			before = period
-			p.b.Field(0).(*array.StringBuilder).BinaryBuilder.Append(x.ID)
-			p.b.Field(1).(*array.StringBuilder).Append(Grains[g])
-			p.b.Field(2).(*array.Date32Builder).Append(arrow.Date32(cal.Start(g, period)))
-			p.b.Field(3).(*array.Int64Builder).Append(orders)
-			p.b.Field(4).(*array.Decimal128Builder).Append(net)
-			if unknown == 0 {
-				p.b.Field(5).(*array.Decimal128Builder).Append(net.Sub(cost))
-			} else {
-				p.b.Field(5).AppendNull()
+			if !unknown {
+				r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
 			}
-			p.b.Field(6).(*array.Int64Builder).Append(int64(period - cohort))
-			p.b.Field(7).(*array.StringBuilder).Append(state)
+			p.encoder.Append(&r)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Visitor interface {
 	Add(c *Customer)
 	// Records returns the rows made of the customers added since the last call, one
 	// record per streamed table; the caller releases them.
-	Records() []arrow.Record
+	Records() ([]arrow.Record, error)
 }
 
 // Fold walks all customers. Every worker gets its own visitor, made one at a time; emit receives the
@@ -39,7 +39,13 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 				break
 			}
 			f.partition(p)
-			if err := turn.pass(p, func() error { return emit(f.visitor.Records()) }); err != nil {
+			records, failed := f.visitor.Records()
+			if err := turn.pass(p, func() error {
+				if failed != nil {
+					return failed
+				}
+				return emit(records)
+			}); err != nil {
 				if errors.Is(err, errStopped) {
 					break
 				}

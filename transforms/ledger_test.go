@@ -50,7 +50,7 @@ func (c *collected) Add(x *Customer) {
 	c.lines = append(c.lines, b.String())
 }
 
-func (c *collected) Records() []arrow.Record { return nil }
+func (c *collected) Records() ([]arrow.Record, error) { return nil, nil }
 
 type ledgerTest struct {
 	rules   Rules

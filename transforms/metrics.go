@@ -71,15 +71,19 @@ func (m *Metrics) Add(c *Customer) {
 
 // Records implements Visitor: one record per entry of StreamedTables, nil for those
 // that are not wanted.
-func (m *Metrics) Records() []arrow.Record {
-	records := make([]arrow.Record, len(StreamedTables))
+func (m *Metrics) Records() (records []arrow.Record, err error) {
+	records = make([]arrow.Record, len(StreamedTables))
 	if m.customers != nil {
-		records[0] = m.customers.take()
+		if records[0], err = m.customers.take(); err != nil {
+			return nil, err
+		}
 	}
 	if m.periods != nil {
-		records[1] = m.periods.b.NewRecord()
+		if records[1], err = m.periods.encoder.Take(); err != nil {
+			return nil, err
+		}
 	}
-	return records
+	return records, nil
 }
 
 // Merge adds what another worker has gathered.
