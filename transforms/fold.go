@@ -133,8 +133,9 @@ func (f *folder) partition(p int) {
 	}
 	clear(f.table)
 	l := f.l
+	void := l.void(p)
 	l.rows.each(p, func(ref uint64, row []byte) {
-		if l.void(row) {
+		if void(row) {
 			return
 		}
 		if row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {

@@ -131,8 +131,9 @@ func (l *Ledger) moveLinked() error {
 			if !ok {
 				break
 			}
+			void := l.void(p)
 			l.rows.each(p, func(_ uint64, row []byte) {
-				if row[rowFlags]&flagCounts == 0 || l.void(row) {
+				if row[rowFlags]&flagCounts == 0 || void(row) {
 					return
 				}
 				key := keyOf(row)

@@ -84,7 +84,7 @@ type Ledger struct {
 	moved      *rowStore           // purchases of linked ids, by the key they belong to
 	orderIndex *keyIndex           // of the orders in rows and aside, but for lines
 	mailIndex  *keyIndex           // of the e-mails in rows, and those of guests
-	repeated   *keyFilter          // the orders that come more than once; their rows in rows are void unless settled
+	repeated   []keyFilter         // by partition of rows: the orders that come more than once; their rows are void unless settled
 	linked     map[string]string   // customer key → key of the customer it is part of
 	linkedBy   map[uint64]struct{} // hashes of the keys in linked
 	shift      uint                // hash >> shift is the partition
@@ -186,7 +186,6 @@ func (w *Writer) Add(b *schemas.OrderBatch) {
 			w.setAside()
 			continue
 		}
-		w.orders.put(o.hash)
 		w.add()
 	}
 	w.in += int64(len(b.Sel))
@@ -197,6 +196,7 @@ func (w *Writer) Add(b *schemas.OrderBatch) {
 func (w *Writer) add() {
 	l, o := w.l, &w.o
 	if reason, _ := w.money.convert(o); reason != "" || len(o.key) == 0 && len(o.mail) > 0 {
+		w.orders.put(o.hash, noHome)
 		w.setAside()
 		return
 	}
@@ -206,11 +206,12 @@ func (w *Writer) add() {
 	hash := o.hash
 	if len(o.key) > 0 {
 		hash = hashKey(o.key)
-		if len(o.mail) > 0 {
-			w.mails.putPair(hashMail(o.mail), hash|1)
-		}
 	}
 	p := l.partition(hash)
+	w.orders.put(o.hash, p)
+	if len(o.mail) > 0 {
+		w.mails.putPair(hashMail(o.mail), p, hash|1)
+	}
 	w.rows.end(p, o.append(w.rows.begin(p, o.room())))
 	w.kept++
 }
@@ -220,7 +221,7 @@ func (w *Writer) add() {
 func (w *Writer) setAside() {
 	o := &w.o
 	if len(o.mail) > 0 {
-		w.mails.putPair(hashMail(o.mail), 0)
+		w.mails.putPair(hashMail(o.mail), noHome, 0)
 	}
 	p := w.l.partition(o.hash)
 	w.aside.end(p, o.append(w.aside.begin(p, o.room())))

@@ -13,11 +13,11 @@ import (
 // counts, and finds whose it is. Writers must be closed; afterwards the ledger takes
 // no more rows.
 func (l *Ledger) Resolve() error {
-	repeated, _, err := l.orderIndex.suspects(l.parallel)
+	repeated, _, err := l.orderIndex.suspects(len(l.rows.parts), l.parallel)
 	if err != nil {
 		return err
 	}
-	shared, mails, err := l.mailIndex.suspects(l.parallel)
+	shared, mails, err := l.mailIndex.suspects(len(l.rows.parts), l.parallel)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (l *Ledger) Resolve() error {
 
 // sift goes through the rows once: orders that come more than once are set aside, and the
 // others whose e-mail is shared are noted among the links.
-func (l *Ledger) sift(shared *keyFilter) error {
+func (l *Ledger) sift(shared []keyFilter) error {
 	dims := len(l.rules.Dimensions)
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		aside, links := l.aside.writer(), l.links.writer()
@@ -67,9 +67,10 @@ func (l *Ledger) sift(shared *keyFilter) error {
 			if !ok {
 				break
 			}
+			void := l.void(p)
 			l.rows.each(p, func(_ uint64, row []byte) {
-				if hash := orderHash(row); l.repeated.has(hash) {
-					aside.put(l.partition(hash), row)
+				if void(row) {
+					aside.put(l.partition(orderHash(row)), row)
 					gone++
 					return
 				}
@@ -77,7 +78,7 @@ func (l *Ledger) sift(shared *keyFilter) error {
 					return
 				}
 				if _, mail := textsOf(row, dims); len(mail) > 0 {
-					if hash := hashMail(mail); shared.has(hash) {
+					if hash := hashMail(mail); shared[p].has(hash) {
 						pair = appendPair(pair[:0], mail, keyOf(row))
 						links.put(l.partition(hash), pair)
 					}
@@ -94,9 +95,14 @@ func (l *Ledger) sift(shared *keyFilter) error {
 	})
 }
 
-// void says whether a row of the rows store has been set aside by sift.
-func (l *Ledger) void(row []byte) bool {
-	return row[rowFlags]&flagSettled == 0 && l.repeated.has(orderHash(row))
+// void says which rows of a partition of the rows store count no more, because sift has
+// set them aside.
+func (l *Ledger) void(p int) func(row []byte) bool {
+	if l.repeated == nil {
+		return func([]byte) bool { return false }
+	}
+	repeated := &l.repeated[p]
+	return func(row []byte) bool { return row[rowFlags]&flagSettled == 0 && repeated.has(orderHash(row)) }
 }
 
 // parallel runs work on all threads; next hands out the numbers below n.
