@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/schemas"
@@ -63,14 +64,15 @@ func (o *order) append(d []byte) []byte {
 	if o.discount != 0 || o.refund != 0 {
 		o.flags |= flagMoney
 	}
-	var head [rowText]byte
+	from := len(d)
+	d = slices.Grow(d, o.room())[:from+rowText]
+	head := d[from:]
 	binary.LittleEndian.PutUint64(head[rowOrder:], o.hash)
 	binary.LittleEndian.PutUint64(head[rowUpdated:], uint64(o.updated))
 	binary.LittleEndian.PutUint64(head[rowPlace:], o.place)
 	binary.LittleEndian.PutUint64(head[rowOrdered:], uint64(o.ordered))
 	binary.LittleEndian.PutUint16(head[rowSource:], o.source)
 	head[rowFlags], head[rowStatus] = o.flags, byte(o.status)
-	d = append(d, head[:]...)
 	d = appendText(d, o.key)
 	d = appendVarint(d, o.gross)
 	if o.flags&flagMoney != 0 {

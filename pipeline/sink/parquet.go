@@ -86,75 +86,78 @@ func (p *parquetWriter) record(r arrow.Record) error {
 func (p *parquetWriter) values(c int, column arrow.Array, from, to int) error {
 	described := p.table.Columns[c]
 	list := p.columns[c]
+	before := len(list)
 	switch a := column.(type) {
 	case *array.String:
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.ByteArrayValue(p.keep(a.Value(i))) })
+		arena := p.room(a.ValueOffset(to) - a.ValueOffset(from))
+		for i := from; i < to; i++ {
+			at := len(arena)
+			arena = append(arena, a.Value(i)...)
+			list = append(list, parquet.ByteArrayValue(arena[at:len(arena):len(arena)]))
+		}
 	case *array.Int64:
-		values := a.Int64Values()
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(values[i]) })
+		for _, v := range a.Int64Values()[from:to] {
+			list = append(list, parquet.Int64Value(v))
+		}
 	case *array.Float64:
-		values := a.Float64Values()
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.DoubleValue(values[i]) })
+		for _, v := range a.Float64Values()[from:to] {
+			list = append(list, parquet.DoubleValue(v))
+		}
 	case *array.Boolean:
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.BooleanValue(a.Value(i)) })
+		for i := from; i < to; i++ {
+			list = append(list, parquet.BooleanValue(a.Value(i)))
+		}
 	case *array.Date32:
-		values := a.Date32Values()
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int32Value(int32(values[i])) })
+		for _, v := range a.Date32Values()[from:to] {
+			list = append(list, parquet.Int32Value(int32(v)))
+		}
 	case *array.Timestamp:
-		values := a.TimestampValues()
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(int64(values[i])) })
+		for _, v := range a.TimestampValues()[from:to] {
+			list = append(list, parquet.Int64Value(int64(v)))
+		}
 	case *array.Decimal128:
-		values := a.Values()
 		if described.Type == schemas.Amount {
-			list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value { return parquet.Int64Value(int64(values[i].LowBits())) })
+			for _, v := range a.Values()[from:to] {
+				list = append(list, parquet.Int64Value(int64(v.LowBits())))
+			}
 			break
 		}
-		list = appendValues(list, a, from, to, c, described.Nullable, func(i int) parquet.Value {
-			var b [16]byte
-			binary.BigEndian.PutUint64(b[:8], uint64(values[i].HighBits()))
-			binary.BigEndian.PutUint64(b[8:], values[i].LowBits())
-			return parquet.FixedLenByteArrayValue(p.keep(string(b[16-schemas.MoneyBytes:])))
-		})
+		arena := p.room(schemas.MoneyBytes * (to - from))
+		for _, v := range a.Values()[from:to] {
+			at := len(arena)
+			arena = binary.BigEndian.AppendUint32(arena, uint32(v.HighBits()))
+			arena = binary.BigEndian.AppendUint64(arena, v.LowBits())
+			list = append(list, parquet.FixedLenByteArrayValue(arena[at:len(arena):len(arena)]))
+		}
 	default:
 		return fmt.Errorf("column %s: no way to write %T", described.Name, column)
 	}
-	if list == nil {
-		return fmt.Errorf("column %s is null in one of the rows from %d on", described.Name, p.rows+int64(from))
-	}
 	p.columns[c] = list
+	if !described.Nullable { // the levels of a required column are known
+		if column.NullN() > 0 {
+			return fmt.Errorf("column %s is null in one of the rows from %d on", described.Name, p.rows+int64(from))
+		}
+		return nil
+	}
+	null := parquet.NullValue().Level(0, 0, c)
+	for i, v := range list[before:] {
+		if column.IsNull(from + i) {
+			list[before+i] = null
+		} else {
+			list[before+i] = v.Level(0, 1, c)
+		}
+	}
 	return nil
 }
 
-// appendValues appends rows from to to of a column, nil where one is null that may not be.
-func appendValues(list []parquet.Value, column arrow.Array, from, to, c int, nullable bool, value func(i int) parquet.Value) []parquet.Value {
-	if !nullable {
-		if column.NullN() > 0 {
-			return nil
-		}
-		for i := from; i < to; i++ {
-			list = append(list, value(i)) // the levels of a required column are known
-		}
-		return list
+// room is memory for n bytes that lives as long as the chunk.
+func (p *parquetWriter) room(n int) []byte {
+	if len(p.arena)+n > cap(p.arena) {
+		p.arena = make([]byte, 0, max(1<<20, n))
 	}
-	null := parquet.NullValue().Level(0, 0, c)
-	for i := from; i < to; i++ {
-		if column.IsNull(i) {
-			list = append(list, null)
-		} else {
-			list = append(list, value(i).Level(0, 1, c))
-		}
-	}
-	return list
-}
-
-// keep copies bytes to memory that lives as long as the chunk.
-func (p *parquetWriter) keep(b string) []byte {
-	if len(p.arena)+len(b) > cap(p.arena) {
-		p.arena = make([]byte, 0, max(1<<18, len(b)))
-	}
-	from := len(p.arena)
-	p.arena = append(p.arena, b...)
-	return p.arena[from:len(p.arena):len(p.arena)]
+	at := len(p.arena)
+	p.arena = p.arena[:at+n]
+	return p.arena[at : at : at+n]
 }
 
 func (p *parquetWriter) flush() error {
@@ -169,6 +172,7 @@ func (p *parquetWriter) flush() error {
 	}
 	p.rows += int64(p.pending)
 	p.pending = 0
+	p.arena = p.arena[:0] // the columns have copied their values
 	if p.rows%groupRows == 0 {
 		return p.w.Flush()
 	}
