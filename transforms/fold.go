@@ -108,6 +108,8 @@ type folder struct {
 	buyer  []int32    // of each, the index into people
 	sorted []Purchase // by person and time
 	order  []rankedPerson
+	places []place // of sortBuys
+	moving []Purchase
 
 	customer Customer
 	id       []byte
@@ -303,16 +305,31 @@ func (c *Customer) addDay(p *Purchase) {
 }
 
 // sortBuys sorts the purchases of one customer by (ordered_at, source, order_id). Most
-// customers have a handful, which come nearly in order.
+// customers have a handful, which come nearly in order; of the others only the places
+// are sorted, a purchase is moved once.
 func (f *folder) sortBuys(p int, buys []Purchase) {
-	if len(buys) > 24 {
-		slices.SortFunc(buys, func(a, b Purchase) int { return f.compareBuys(p, &a, &b) })
+	sorted := 1
+	for sorted < len(buys) && (buys[sorted-1].At < buys[sorted].At || f.compareBuys(p, &buys[sorted-1], &buys[sorted]) <= 0) {
+		sorted++
+	}
+	if len(buys) > 16 && sorted < len(buys) {
+		f.places = f.places[:0]
+		for i := range buys {
+			f.places = append(f.places, place{buys[i].At, int32(i)})
+		}
+		slices.SortFunc(f.places, func(a, b place) int {
+			if a.at != b.at {
+				return cmp.Compare(a.at, b.at)
+			}
+			return f.compareBuys(p, &buys[a.index], &buys[b.index])
+		})
+		f.moving = append(f.moving[:0], buys...)
+		for i, x := range f.places {
+			buys[i] = f.moving[x.index]
+		}
 		return
 	}
-	for i := 1; i < len(buys); i++ {
-		if buys[i-1].At < buys[i].At || f.compareBuys(p, &buys[i-1], &buys[i]) <= 0 {
-			continue
-		}
+	for i := sorted; i < len(buys); i++ {
 		b := buys[i]
 		k := i
 		for ; k > 0 && f.compareBuys(p, &buys[k-1], &b) > 0; k-- {
@@ -320,6 +337,12 @@ func (f *folder) sortBuys(p int, buys []Purchase) {
 		}
 		buys[k] = b
 	}
+}
+
+// place is where a purchase stands among those of its customer.
+type place struct {
+	at    int64
+	index int32
 }
 
 func (f *folder) compareBuys(p int, a, b *Purchase) int {

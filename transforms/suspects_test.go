@@ -1,0 +1,79 @@
+package transforms
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestSuspects fills an index with random keys, some of them twice, and asks for every one
+// of them: no repeated key may be missed, and hardly any other be suspect.
+func TestSuspects(t *testing.T) {
+	for _, pairs := range []bool{false, true} {
+		for seed := range uint64(40) {
+			r := rand.New(rand.NewPCG(seed, 2))
+			bits := uint(4 + r.IntN(6))
+			x := newKeyIndex(1<<bits, 64-bits, pairs, &chunkPool{})
+			type entry struct {
+				hash, owner uint64
+				home        uint32
+			}
+			var entries []entry
+			for range r.IntN(20_000) {
+				e := entry{r.Uint64(), 1 + r.Uint64N(5), uint32(r.IntN(8))}
+				switch n := len(entries); {
+				case n > 0 && r.IntN(20) == 0:
+					e.hash = entries[r.IntN(n)].hash
+				case r.IntN(10) == 0: // the keys that share a place in the table
+					e.hash = e.hash>>(64-bits)<<(64-bits) | uint64(r.IntN(3))<<(32-bits)
+				}
+				if r.IntN(30) == 0 {
+					e.home = noHome
+				}
+				entries = append(entries, e)
+			}
+			writers := []keyWriter{x.writer(), x.writer()}
+			owners, times := map[uint64]map[uint64]bool{}, map[uint64]int{}
+			for i, e := range entries {
+				if pairs {
+					writers[i%2].putPair(e.hash, e.home, e.owner)
+				} else {
+					writers[i%2].put(e.hash, e.home)
+				}
+				key := e.hash >> (32 - bits)
+				if owners[key] == nil {
+					owners[key] = map[uint64]bool{}
+				}
+				owners[key][e.owner] = true
+				times[key]++
+			}
+			for _, w := range writers {
+				w.w.close()
+			}
+			l := &Ledger{rules: Rules{Threads: 2}}
+			filters, found, err := x.suspects(8, l.parallel)
+			if err != nil || found != (len(entries) > 0) {
+				t.Fatalf("seed %d: found %t of %d keys, error %v", seed, found, len(entries), err)
+			}
+			missed, needless := 0, 0
+			for _, e := range entries {
+				key := e.hash >> (32 - bits)
+				repeated := times[key] > 1
+				if pairs {
+					repeated = len(owners[key]) > 1
+				}
+				if e.home == noHome {
+					continue
+				}
+				switch suspect := filters != nil && filters[e.home].has(e.hash); {
+				case repeated && !suspect:
+					missed++
+				case !repeated && suspect:
+					needless++
+				}
+			}
+			if missed > 0 || needless > len(entries)/20+8 {
+				t.Fatalf("seed %d, pairs %t: %d of %d keys missed, %d suspect without need", seed, pairs, missed, len(entries), needless)
+			}
+		}
+	}
+}
