@@ -38,7 +38,7 @@ type Validation struct {
 // discard is an OrderWriter that keeps nothing.
 type discard struct{}
 
-func (discard) Add(*schemas.OrderBatch) {}
+func (discard) Add(*schemas.OrderBatch) error { return nil }
 func (discard) Close()                  {}
 
 // Validate reads and maps every input and computes nothing.

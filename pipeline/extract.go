@@ -15,7 +15,7 @@ import (
 
 // OrderWriter takes the canonical orders of one worker.
 type OrderWriter interface {
-	Add(b *schemas.OrderBatch)
+	Add(b *schemas.OrderBatch) error
 	Close()
 }
 
@@ -188,7 +188,9 @@ func (x *extraction) read(o *opened, unit int, w OrderWriter) error {
 			return err
 		}
 		rejects = append(rejects, bad...) // copied: the mapper uses its slice again
-		w.Add(orders)
+		if err := w.Add(orders); err != nil {
+			return err
+		}
 		rows += int64(b.N)
 		x.progress(int64(b.N), 0)
 	}

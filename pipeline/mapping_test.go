@@ -15,10 +15,11 @@ import (
 // collector keeps the refunds of accepted orders.
 type collector struct{ refunds int64 }
 
-func (c *collector) Add(b *schemas.OrderBatch) {
+func (c *collector) Add(b *schemas.OrderBatch) error {
 	for _, i := range b.Sel {
 		c.refunds += b.Refund[i]
 	}
+	return nil
 }
 func (c *collector) Close() {}
 

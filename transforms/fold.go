@@ -38,7 +38,10 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 				}
 				break
 			}
-			f.partition(p)
+			if err := f.partition(p); err != nil {
+				turn.stop()
+				return err
+			}
 			records, failed := f.visitor.Records()
 			if err := turn.pass(p, func() error {
 				if failed != nil {
@@ -102,14 +105,15 @@ type folder struct {
 	visitor Visitor
 	counts  Counts
 
-	table  []uint32 // open addressing: index into people + 1
-	people []person
-	buys   []Purchase // in input order
-	buyer  []int32    // of each, the index into people
-	sorted []Purchase // by person and time
-	order  []rankedPerson
-	places []place // of sortBuys
-	moving []Purchase
+	repeated keyFilter
+	table    []uint32 // open addressing: index into people + 1
+	people   []person
+	buys     []Purchase // in input order
+	buyer    []int32    // of each, the index into people
+	sorted   []Purchase // by person and time
+	order    []rankedPerson
+	places   []place // of sortBuys
+	moving   []Purchase
 
 	customer Customer
 	id       []byte
@@ -128,16 +132,18 @@ type rankedPerson struct {
 	index int32
 }
 
-func (f *folder) partition(p int) {
+func (f *folder) partition(p int) error {
+	l := f.l
+	if err := errors.Join(f.repeated.fill(l.repeated, p, l.shift), l.rows.load(p), l.moved.load(p)); err != nil {
+		return err
+	}
 	f.people, f.buys, f.buyer = f.people[:0], f.buys[:0], f.buyer[:0]
 	if len(f.table) == 0 {
 		f.table = make([]uint32, 1<<10)
 	}
 	clear(f.table)
-	l := f.l
-	void := l.void(p)
 	l.rows.each(p, func(ref uint64, row []byte) {
-		if void(row) {
+		if void(row, &f.repeated) {
 			return
 		}
 		if row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {
@@ -167,8 +173,10 @@ func (f *folder) partition(p int) {
 	for _, x := range f.order {
 		f.visit(p, int(x.index))
 	}
-	l.rows.drop(p)
-	l.moved.drop(p)
+	for _, s := range []*rowStore{l.rows, l.moved, l.repeated} {
+		s.drop(p)
+	}
+	return nil
 }
 
 // count counts an order that is not settled, being the only version of itself; it says

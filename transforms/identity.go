@@ -84,6 +84,9 @@ func (l *Ledger) identify() error {
 			if !ok {
 				break
 			}
+			if err := l.links.load(p); err != nil {
+				return err
+			}
 			w.partition(p)
 			l.links.drop(p)
 		}
@@ -125,15 +128,18 @@ func (l *Ledger) owner(key []byte, hash uint64) (string, bool) {
 func (l *Ledger) moveLinked() error {
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		w := l.moved.writer()
+		var repeated keyFilter
 		var buf []byte
 		for {
 			p, ok := next()
 			if !ok {
 				break
 			}
-			void := l.void(p)
-			l.rows.each(p, func(_ uint64, row []byte) {
-				if row[rowFlags]&flagCounts == 0 || void(row) {
+			if err := repeated.fill(l.repeated, p, l.shift); err != nil {
+				return err
+			}
+			if err := l.rows.scan(p, func(row []byte) {
+				if row[rowFlags]&flagCounts == 0 || void(row, &repeated) {
 					return
 				}
 				key := keyOf(row)
@@ -141,7 +147,9 @@ func (l *Ledger) moveLinked() error {
 					buf = appendWithKey(buf[:0], row, []byte(root))
 					w.put(l.partition(hashKey([]byte(root))), buf)
 				}
-			})
+			}); err != nil {
+				return err
+			}
 		}
 		w.close()
 		return nil

@@ -23,6 +23,8 @@ type Rules struct {
 	Threads           int
 	ExpectRows        int64        // a guess of the rows to come, for the number of partitions; 0: unknown
 	Stop              func() error // asked now and then; an error ends the work with it
+	Memory            int64        // bytes of rows to hold; what is beyond goes to Scratch; 0: all in memory
+	Scratch           func() (Scratch, error)
 }
 
 // File is one order file, as the rejects table names it.
@@ -84,7 +86,8 @@ type Ledger struct {
 	moved      *rowStore           // purchases of linked ids, by the key they belong to
 	orderIndex *keyIndex           // of the orders in rows and aside, but for lines
 	mailIndex  *keyIndex           // of the e-mails in rows, and those of guests
-	repeated   []keyFilter         // by partition of rows: the orders that come more than once; their rows are void unless settled
+	repeated   *rowStore           // by partition of rows: the keys of orders that come more than once; their rows are void unless settled
+	shared     *rowStore           // the same for e-mails of several ids
 	linked     map[string]string   // customer key → key of the customer it is part of
 	linkedBy   map[uint64]struct{} // hashes of the keys in linked
 	shift      uint                // hash >> shift is the partition
@@ -100,16 +103,13 @@ type Ledger struct {
 
 // NewLedger returns an empty ledger.
 func NewLedger(rules Rules) *Ledger {
-	bits := uint(4)
-	for bits < 11 && rules.ExpectRows>>bits > partitionRows {
-		bits++
-	}
+	bits, pool := rules.plan()
 	n, shift := 1<<bits, 64-bits
-	pool := &chunkPool{}
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
 		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pool: pool,
 		rows: newRowStore(n, pool), aside: newRowStore(n, pool), links: newRowStore(n, pool), moved: newRowStore(n, pool),
+		repeated: newRowStore(n, pool), shared: newRowStore(n, pool),
 		orderIndex: newKeyIndex(n, shift, false, pool), mailIndex: newKeyIndex(n, shift, true, pool),
 	}
 }
@@ -120,6 +120,28 @@ func (l *Ledger) Close() error { return l.pool.close() }
 // partitionRows is how many rows a partition should have: the fold's working memory then
 // fits the cache of a core.
 const partitionRows = 20_000
+
+// maxPartitionBits bounds the number of partitions: every writer has a chunk open in each.
+const maxPartitionBits = 11
+
+// plan settles the number of partitions, as a power of two, and the size of their chunks:
+// what writers hold open in rows and both indexes is at most an eighth of the memory.
+func (r *Rules) plan() (bits uint, pool *chunkPool) {
+	open := func(chunk int64) int64 { return 3 * int64(max(1, r.Threads)) * chunk << bits }
+	for bits = 4; bits < maxPartitionBits && r.ExpectRows>>bits > partitionRows; bits++ {
+	}
+	chunk := int64(maxChunk)
+	if r.Memory == 0 {
+		return bits, &chunkPool{chunk: maxChunk >> max(0, int(bits)-8)}
+	}
+	for chunk > minChunk && open(chunk) > r.Memory/8 {
+		chunk /= 2
+	}
+	for bits > 4 && open(chunk) > r.Memory/2 {
+		bits--
+	}
+	return bits, &chunkPool{chunk: int(chunk), budget: r.Memory, scratch: r.Scratch}
+}
 
 // Counts is what has been counted so far.
 func (l *Ledger) Counts() Counts {
@@ -153,8 +175,8 @@ func (l *Ledger) Writer() *Writer {
 		money: converter{rules: &l.rules}}
 }
 
-// Add copies the accepted rows of a batch into the ledger.
-func (w *Writer) Add(b *schemas.OrderBatch) {
+// Add copies the accepted rows of a batch into the ledger. It fails when the scratch file has.
+func (w *Writer) Add(b *schemas.OrderBatch) error {
 	l, rules, o := w.l, &w.l.rules, &w.o
 	o.source = b.Source
 	rank := l.rank[b.Source]
@@ -189,6 +211,7 @@ func (w *Writer) Add(b *schemas.OrderBatch) {
 		w.add()
 	}
 	w.in += int64(len(b.Sel))
+	return l.pool.err()
 }
 
 // add puts an order where the fold will find it, provided that its id does not come

@@ -91,7 +91,9 @@ func (lt *ledgerTest) run(t *testing.T, rows []row, batch int, lines bool) ([]st
 		for n < len(rows) && n < batch && rows[n].file == rows[0].file && rows[n].source == rows[0].source {
 			n++
 		}
-		w.Add(toBatch(rows[:n], rules.Interns, position[rows[0].file]+1, lines))
+		if err := w.Add(toBatch(rows[:n], rules.Interns, position[rows[0].file]+1, lines)); err != nil {
+			t.Fatal(err)
+		}
 		position[rows[0].file] += int64(n)
 		rows = rows[n:]
 	}
@@ -312,6 +314,7 @@ func TestAnySplitGivesTheSameCustomers(t *testing.T) {
 		for range 3 {
 			r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 			lt.threads, lt.parts = 1+r.IntN(8), r.Int64N(1<<22)
+			lt.rules.Memory, lt.rules.Scratch = r.Int64N(2)*(1+r.Int64N(1<<20)), scratchFile(t)
 			got, counts, _ := lt.run(t, rows, 1+r.IntN(9), false)
 			if !slices.Equal(got, want) {
 				t.Fatalf("seed %d (threads %d, rows %d, %+v):\n%s\nwant\n%s", seed, lt.threads, lt.parts, counts, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -408,7 +411,9 @@ func TestFoldStopsOnError(t *testing.T) {
 		}
 	}()
 	w := l.Writer()
-	w.Add(toBatch([]row{order1("1", "a", "", 1, 1, 1)}, rules.Interns, 1, false))
+	if err := w.Add(toBatch([]row{order1("1", "a", "", 1, 1, 1)}, rules.Interns, 1, false)); err != nil {
+		t.Fatal(err)
+	}
 	w.Close()
 	if err := l.Resolve(); err != nil {
 		t.Fatal(err)

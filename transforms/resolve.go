@@ -3,6 +3,7 @@ package transforms
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -13,20 +14,19 @@ import (
 // counts, and finds whose it is. Writers must be closed; afterwards the ledger takes
 // no more rows.
 func (l *Ledger) Resolve() error {
-	repeated, _, err := l.orderIndex.suspects(len(l.rows.parts), l.parallel)
+	repeated, _, err := l.orderIndex.suspects(l.repeated, l.parallel)
 	if err != nil {
 		return err
 	}
-	shared, mails, err := l.mailIndex.suspects(len(l.rows.parts), l.parallel)
+	shared, mails, err := l.mailIndex.suspects(l.shared, l.parallel)
 	if err != nil {
 		return err
 	}
-	l.repeated = repeated
 	if mails {
 		l.counts.LargestIDsPerKey = 1
 	}
-	if repeated != nil || shared != nil {
-		if err := l.sift(shared); err != nil {
+	if repeated || shared {
+		if err := l.sift(); err != nil {
 			return err
 		}
 	}
@@ -36,6 +36,9 @@ func (l *Ledger) Resolve() error {
 			p, ok := next()
 			if !ok {
 				break
+			}
+			if err := l.aside.load(p); err != nil {
+				return err
 			}
 			r.partition(p)
 			l.aside.drop(p)
@@ -56,10 +59,11 @@ func (l *Ledger) Resolve() error {
 
 // sift goes through the rows once: orders that come more than once are set aside, and the
 // others whose e-mail is shared are noted among the links.
-func (l *Ledger) sift(shared []keyFilter) error {
+func (l *Ledger) sift() error {
 	dims := len(l.rules.Dimensions)
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		aside, links := l.aside.writer(), l.links.writer()
+		var repeated, shared keyFilter
 		var pair []byte
 		gone := int64(0)
 		for {
@@ -67,23 +71,28 @@ func (l *Ledger) sift(shared []keyFilter) error {
 			if !ok {
 				break
 			}
-			void := l.void(p)
-			l.rows.each(p, func(_ uint64, row []byte) {
-				if void(row) {
-					aside.put(l.partition(orderHash(row)), row)
+			if err := errors.Join(repeated.fill(l.repeated, p, l.shift), shared.fill(l.shared, p, l.shift)); err != nil {
+				return err
+			}
+			l.shared.drop(p)
+			if err := l.rows.scan(p, func(row []byte) {
+				if hash := orderHash(row); repeated.has(hash) {
+					aside.put(l.partition(hash), row)
 					gone++
 					return
 				}
-				if shared == nil || orderedAt(row) >= l.rules.AsOf {
+				if len(shared.words) == 0 || orderedAt(row) >= l.rules.AsOf {
 					return
 				}
 				if _, mail := textsOf(row, dims); len(mail) > 0 {
-					if hash := hashMail(mail); shared[p].has(hash) {
+					if hash := hashMail(mail); shared.has(hash) {
 						pair = appendPair(pair[:0], mail, keyOf(row))
 						links.put(l.partition(hash), pair)
 					}
 				}
-			})
+			}); err != nil {
+				return err
+			}
 		}
 		aside.close()
 		links.close()
@@ -95,14 +104,10 @@ func (l *Ledger) sift(shared []keyFilter) error {
 	})
 }
 
-// void says which rows of a partition of the rows store count no more, because sift has
-// set them aside.
-func (l *Ledger) void(p int) func(row []byte) bool {
-	if l.repeated == nil {
-		return func([]byte) bool { return false }
-	}
-	repeated := &l.repeated[p]
-	return func(row []byte) bool { return row[rowFlags]&flagSettled == 0 && repeated.has(orderHash(row)) }
+// void says whether a row of the rows store counts no more, because sift has set it
+// aside; repeated is the filter of its partition.
+func void(row []byte, repeated *keyFilter) bool {
+	return row[rowFlags]&flagSettled == 0 && repeated.has(orderHash(row))
 }
 
 // parallel runs work on all threads; next hands out the numbers below n.
@@ -110,6 +115,9 @@ func (l *Ledger) parallel(n int, work func(next func() (int, bool)) error) error
 	var at atomic.Int64
 	var stopped atomic.Pointer[error]
 	next := func() (int, bool) {
+		if err := l.pool.err(); err != nil {
+			stopped.CompareAndSwap(nil, &err)
+		}
 		if l.rules.Stop != nil {
 			if err := l.rules.Stop(); err != nil {
 				stopped.CompareAndSwap(nil, &err)

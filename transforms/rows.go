@@ -2,81 +2,29 @@ package transforms
 
 import (
 	"encoding/binary"
-	"errors"
 	"sync"
 )
 
 // rowStore keeps encoded rows by partition: byte rows in chunks, so that millions of
-// rows are a few thousand objects to the garbage collector. A row starts with its
-// length in two bytes; what follows is the business of whoever wrote it.
+// rows are a few thousand objects. A row starts with its length in two bytes; what
+// follows is the business of whoever wrote it. Chunks that memory has no room for lie in
+// the scratch file until their partition is loaded.
 type rowStore struct {
 	parts []rowPart
 	pool  *chunkPool
 }
 
-// chunkPool cuts full-sized chunks from slabs and keeps those that a store has dropped
-// for the next one to fill: memory that has been touched is cheaper than new memory.
-type chunkPool struct {
-	mu    sync.Mutex
-	slabs [][]byte
-	fresh []byte   // of the last slab, what is not cut yet
-	free  [][]byte // dropped
-}
-
-// slabSize is the memory asked for at once, a multiple of lastChunk.
-const slabSize = 32 << 20
-
-func (p *chunkPool) take() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.free); n > 0 {
-		b := p.free[n-1]
-		p.free = p.free[:n-1]
-		return b
-	}
-	if len(p.fresh) == 0 {
-		slab, err := newSlab(slabSize)
-		if err != nil { // as with any memory that cannot be had, the program ends if the heap has none either
-			return make([]byte, 0, lastChunk)
-		}
-		p.slabs, p.fresh = append(p.slabs, slab), slab
-	}
-	b := p.fresh[:0:lastChunk]
-	p.fresh = p.fresh[lastChunk:]
-	return b
-}
-
-func (p *chunkPool) give(chunks [][]byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range chunks {
-		if cap(c) == lastChunk {
-			p.free = append(p.free, c[:0])
-		}
-	}
-}
-
-// close gives the memory back. No row may be used afterwards.
-func (p *chunkPool) close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var failed error
-	for _, s := range p.slabs {
-		failed = errors.Join(failed, freeSlab(s))
-	}
-	p.slabs, p.fresh, p.free = nil, nil, nil
-	return failed
-}
-
 type rowPart struct {
-	mu     sync.Mutex
-	chunks [][]byte
+	mu      sync.Mutex
+	chunks  [][]byte
+	spilled []extent
 }
 
-const (
-	firstChunk = 1 << 10
-	lastChunk  = 1 << 16
-)
+// extent is a chunk in the scratch file.
+type extent struct {
+	at   int64
+	size int
+}
 
 func newRowStore(parts int, pool *chunkPool) *rowStore {
 	return &rowStore{parts: make([]rowPart, parts), pool: pool}
@@ -102,8 +50,7 @@ func (w *rowWriter) put(p uint32, row []byte) {
 func (w *rowWriter) begin(p uint32, size int) []byte {
 	b := w.open[p]
 	if len(b)+size+2 > cap(b) {
-		w.grow(p, size+2)
-		b = w.open[p]
+		b = w.next(p, size+2)
 	}
 	return append(b, 0, 0)
 }
@@ -119,54 +66,124 @@ func (w *rowWriter) end(p uint32, b []byte) {
 func (w *rowWriter) fixed(p uint32, n int) []byte {
 	b := w.open[p]
 	if len(b)+n > cap(b) {
-		w.grow(p, n)
-		b = w.open[p]
+		b = w.next(p, n)
 	}
 	b = b[:len(b)+n]
 	w.open[p] = b
 	return b[len(b)-n:]
 }
 
-// grow opens a chunk with room for n bytes.
-func (w *rowWriter) grow(p uint32, n int) {
-	before := cap(w.open[p])
+// next opens a chunk with room for n bytes.
+func (w *rowWriter) next(p uint32, n int) []byte {
 	w.flush(p)
-	room := max(n, min(lastChunk, max(firstChunk, 4*before)))
-	if room == lastChunk {
+	if n > w.store.pool.chunk { // a row of very long texts has a chunk of its own
+		w.open[p] = make([]byte, 0, n)
+	} else if w.open[p] == nil {
 		w.open[p] = w.store.pool.take()
-	} else {
-		w.open[p] = make([]byte, 0, room)
 	}
+	return w.open[p]
 }
 
+// flush hands the open chunk to the store; what is left open is empty.
 func (w *rowWriter) flush(p uint32) {
-	if len(w.open[p]) == 0 {
+	b := w.open[p]
+	if len(b) == 0 {
 		return
 	}
-	q := &w.store.parts[p]
-	q.mu.Lock()
-	q.chunks = append(q.chunks, w.open[p])
-	q.mu.Unlock()
 	w.open[p] = nil
+	q := &w.store.parts[p]
+	x, spilled := w.store.pool.spill(b)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !spilled {
+		q.chunks = append(q.chunks, b)
+		return
+	}
+	q.spilled = append(q.spilled, x)
+	if cap(b) == w.store.pool.chunk {
+		w.open[p] = b[:0]
+	}
 }
 
 // close hands the open chunks to the store.
 func (w *rowWriter) close() {
 	for p := range w.open {
 		w.flush(uint32(p))
+		if b := w.open[p]; b != nil {
+			w.store.pool.give(b)
+		}
+	}
+	w.open = nil
+}
+
+// size is the number of bytes of partition p.
+func (s *rowStore) size(p int) int64 {
+	n := int64(0)
+	for _, c := range s.parts[p].chunks {
+		n += int64(len(c))
+	}
+	for _, x := range s.parts[p].spilled {
+		n += int64(x.size)
+	}
+	return n
+}
+
+// load brings partition p into memory, whole.
+func (s *rowStore) load(p int) error {
+	q := &s.parts[p]
+	for _, x := range q.spilled {
+		b, err := s.pool.read(x, nil)
+		if err != nil {
+			return err
+		}
+		q.chunks = append(q.chunks, b)
+	}
+	q.spilled = nil
+	return nil
+}
+
+// each calls f with every row of partition p, which is in memory, without its length, and
+// the reference by which row finds it again. Rows stay valid until the partition is
+// dropped. The order of rows depends on scheduling: whoever reads must not depend on it.
+func (s *rowStore) each(p int, f func(ref uint64, row []byte)) {
+	for k, c := range s.parts[p].chunks {
+		eachRow(c, uint64(k)<<16, f)
 	}
 }
 
-// each calls f with every row of partition p, without its length, and the reference by
-// which row finds it again. Rows stay valid until the partition is dropped. The order of
-// rows depends on scheduling: whoever reads must not depend on it.
-func (s *rowStore) each(p int, f func(ref uint64, row []byte)) {
-	for k, c := range s.parts[p].chunks {
-		for at := 0; at < len(c); {
-			end := at + int(binary.LittleEndian.Uint16(c[at:]))
-			f(uint64(k)<<16|uint64(at), c[at+2:end:end])
-			at = end
+// scan calls f with every row of partition p, wherever it is, and leaves it there. A row
+// is valid during the call.
+func (s *rowStore) scan(p int, f func(row []byte)) error {
+	return s.scanChunks(p, func(c []byte) {
+		eachRow(c, 0, func(_ uint64, row []byte) { f(row) })
+	})
+}
+
+// scanChunks is scan for whole chunks.
+func (s *rowStore) scanChunks(p int, f func(c []byte)) error {
+	for _, c := range s.parts[p].chunks {
+		f(c)
+	}
+	if len(s.parts[p].spilled) == 0 {
+		return nil
+	}
+	b := s.pool.take()
+	defer s.pool.give(b)
+	for _, x := range s.parts[p].spilled {
+		c, err := s.pool.read(x, b)
+		if err != nil {
+			return err
 		}
+		f(c)
+	}
+	return nil
+}
+
+func eachRow(c []byte, ref uint64, f func(ref uint64, row []byte)) {
+	for at := 0; at < len(c); {
+		end := at + int(binary.LittleEndian.Uint16(c[at:]))
+		f(ref|uint64(at), c[at+2:end:end])
+		at = end
 	}
 }
 
@@ -180,6 +197,6 @@ func (s *rowStore) row(p int, ref uint64) []byte {
 
 // drop forgets partition p and gives its memory back.
 func (s *rowStore) drop(p int) {
-	s.pool.give(s.parts[p].chunks)
-	s.parts[p].chunks = nil
+	s.pool.give(s.parts[p].chunks...)
+	s.parts[p].chunks, s.parts[p].spilled = nil, nil
 }

@@ -1,6 +1,9 @@
 package transforms
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // A keyIndex tells which keys occur more than once among many millions, in a few bytes a
 // key: keys are 64-bit hashes, the partition of a hash is its upper bits, and the next 32
@@ -56,66 +59,42 @@ func (w *keyWriter) putPair(hash uint64, home uint32, owner uint64) {
 	binary.LittleEndian.PutUint64(d[entryOwner:], owner)
 }
 
-// suspects finds the keys that occur more than once, or with more than one owner: a filter
-// for each home, nil where nothing is suspect at all. The index is empty afterwards. found
-// says whether it held a key.
-func (x *keyIndex) suspects(homes int, parallel func(n int, work func(next func() (int, bool)) error) error) (filters []keyFilter, found bool, err error) {
-	lists := make([][]suspect, len(x.store.parts)) // by partition of the index
+// suspects finds the keys that occur more than once, or with more than one owner, and
+// writes them to the partition of their home in to. The index is empty afterwards. any says
+// whether there are suspects, found whether the index held a key at all.
+func (x *keyIndex) suspects(to *rowStore, parallel func(n int, work func(next func() (int, bool)) error) error) (any, found bool, err error) {
+	var anyMu sync.Mutex
 	for p := range x.store.parts {
-		found = found || len(x.store.parts[p].chunks) > 0
+		found = found || x.store.size(p) > 0
 	}
-	err = parallel(len(lists), func(next func() (int, bool)) error {
+	err = parallel(len(x.store.parts), func(next func() (int, bool)) error {
 		var t keyTable
+		w := to.writer()
+		defer w.close()
 		for {
 			p, ok := next()
 			if !ok {
 				return nil
 			}
-			lists[p] = x.repeated(p, &t)
+			if err := x.store.load(p); err != nil {
+				return err
+			}
+			if x.repeated(p, &t) {
+				x.report(p, &t, w)
+				anyMu.Lock()
+				any = true
+				anyMu.Unlock()
+			}
 			x.store.drop(p)
 		}
 	})
-	if err != nil {
-		return nil, found, err
-	}
-	count := make([]int, homes)
-	total := 0
-	for _, list := range lists {
-		total += len(list)
-		for _, s := range list {
-			count[s.home]++
-		}
-	}
-	if total == 0 {
-		return nil, found, nil
-	}
-	filters = make([]keyFilter, homes)
-	for h, n := range count {
-		filters[h] = newKeyFilter(n, x.shift-32)
-	}
-	for _, list := range lists {
-		for _, s := range list {
-			filters[s.home].add(s.key)
-		}
-	}
-	return filters, found, nil
+	return any, found, err
 }
 
-// suspect is a row that has a suspect key.
-type suspect struct {
-	key  uint64 // the hash without its lower bits
-	home uint16
-}
-
-// repeated lists the suspects of a partition.
-func (x *keyIndex) repeated(p int, t *keyTable) (list []suspect) {
+// repeated fills the table with the keys of a partition and says whether one is suspect.
+func (x *keyIndex) repeated(p int, t *keyTable) (any bool) {
 	size := x.size()
-	n := 0
-	for _, c := range x.store.parts[p].chunks {
-		n += len(c) / size
-	}
-	t.reset(n, x.pairs)
-	again := false
+	t.reset(int(x.store.size(p))/size, x.pairs)
 	for _, c := range x.store.parts[p].chunks {
 		for ; len(c) > 0; c = c[size:] {
 			i, seen := t.see(binary.LittleEndian.Uint32(c[entryKey:]))
@@ -128,23 +107,29 @@ func (x *keyIndex) repeated(p int, t *keyTable) (list []suspect) {
 			}
 			if seen {
 				t.again[i] = true
-				again = true
+				any = true
 			}
 		}
 	}
-	if !again {
-		return nil
-	}
+	return any
+}
+
+// report writes the suspects of a partition to their homes.
+func (x *keyIndex) report(p int, t *keyTable, w *rowWriter) {
+	size := x.size()
 	for _, c := range x.store.parts[p].chunks {
 		for ; len(c) > 0; c = c[size:] {
 			key, home := binary.LittleEndian.Uint32(c[entryKey:]), binary.LittleEndian.Uint16(c[entryHome:])
 			if i, _ := t.see(key); t.again[i] && home != noHome {
-				list = append(list, suspect{uint64(p)<<32 | uint64(key), home})
+				binary.LittleEndian.PutUint32(w.fixed(uint32(home), suspectSize), key)
 			}
 		}
 	}
-	return list
 }
+
+// suspectSize is the length of an entry in a store of suspects: the key as the index keeps
+// it. Within one home that is enough to tell rows apart.
+const suspectSize = 4
 
 // keyTable is an open-addressing table of the keys of one partition.
 type keyTable struct {
@@ -189,32 +174,45 @@ func (t *keyTable) see(key uint32) (place uint32, seen bool) {
 // keyFilter is a Bloom filter of the suspects of one home: two bits of one word a key. It
 // is small enough to stay in the cache while the rows of the home pass by.
 type keyFilter struct {
-	words []uint64
-	shift uint // a hash without its lower shift bits is the key of the index
+	words []uint64 // none: nothing is suspect
+	shift uint     // of the index
 }
 
-// newKeyFilter makes room for n keys, at least 32 bits each.
-func newKeyFilter(n int, shift uint) keyFilter {
+// fill reads the suspects of a home from the store that suspects has filled.
+func (f *keyFilter) fill(suspects *rowStore, home int, shift uint) error {
+	f.words, f.shift = f.words[:0], shift
+	n := int(suspects.size(home)) / suspectSize
+	if n == 0 {
+		return nil
+	}
 	size := 1
-	for size < n/2 {
+	for size < n/2 { // 32 bits a key at least
 		size *= 2
 	}
-	return keyFilter{words: make([]uint64, size), shift: shift}
+	if cap(f.words) < size {
+		f.words = make([]uint64, size)
+	}
+	f.words = f.words[:size]
+	clear(f.words)
+	return suspects.scanChunks(home, func(c []byte) {
+		for ; len(c) > 0; c = c[suspectSize:] {
+			word, bits := f.spot(binary.LittleEndian.Uint32(c))
+			f.words[word] |= bits
+		}
+	})
 }
 
 // spot is the word of a key and the bits that it sets there.
-func (f *keyFilter) spot(key uint64) (word, bits uint64) {
-	h := key * 0x9e3779b97f4a7c15
+func (f *keyFilter) spot(key uint32) (word, bits uint64) {
+	h := uint64(key) * 0x9e3779b97f4a7c15
 	return h >> 24 & uint64(len(f.words)-1), 1<<(h>>58) | 1<<(h>>52&63)
-}
-
-func (f *keyFilter) add(key uint64) {
-	word, bits := f.spot(key)
-	f.words[word] |= bits
 }
 
 // has says whether a hash is suspect.
 func (f *keyFilter) has(hash uint64) bool {
-	word, bits := f.spot(hash >> f.shift)
+	if len(f.words) == 0 {
+		return false
+	}
+	word, bits := f.spot(uint32(hash >> (f.shift - 32)))
 	return f.words[word]&bits == bits
 }

@@ -1,0 +1,140 @@
+package transforms
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// Scratch is room outside memory: a file that nobody else sees and that is gone when the
+// process is.
+type Scratch interface {
+	io.WriterAt
+	io.ReaderAt
+	io.Closer
+}
+
+// Sizes of chunks and of the memory asked for at once.
+const (
+	minChunk = 4 << 10
+	maxChunk = 64 << 10 // references to rows have 16 bits for the place in a chunk
+	slabSize = 32 << 20
+)
+
+// chunkPool cuts chunks from slabs and keeps those that a store has dropped for the next
+// one to fill: memory that has been touched is cheaper than new memory. Beyond its budget
+// full chunks go to the scratch file.
+type chunkPool struct {
+	chunk   int                     // size of a chunk; slabSize is a multiple
+	budget  int64                   // bytes of chunks; 0: as many as it takes
+	scratch func() (Scratch, error) // opens the scratch file; called once, when it is needed
+
+	mu     sync.Mutex
+	slabs  [][]byte
+	fresh  []byte // of the last slab, what is not cut yet
+	free   [][]byte
+	opened sync.Once
+	file   Scratch
+
+	used   atomic.Int64 // bytes of chunks that are taken
+	end    atomic.Int64 // of the scratch file
+	failed atomic.Pointer[error]
+}
+
+func (p *chunkPool) take() []byte {
+	p.used.Add(int64(p.chunk))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		b := p.free[n-1]
+		p.free = p.free[:n-1]
+		return b
+	}
+	if len(p.fresh) == 0 {
+		slab, err := newSlab(slabSize)
+		if err != nil { // as with any memory that cannot be had, the program ends if the heap has none either
+			return make([]byte, 0, p.chunk)
+		}
+		p.slabs, p.fresh = append(p.slabs, slab), slab
+	}
+	b := p.fresh[:0:p.chunk]
+	p.fresh = p.fresh[p.chunk:]
+	return b
+}
+
+func (p *chunkPool) give(chunks ...[]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range chunks {
+		if cap(c) == p.chunk {
+			p.free = append(p.free, c[:0])
+			p.used.Add(-int64(p.chunk))
+		}
+	}
+}
+
+// spill writes a chunk to the scratch file if memory is short, and says whether it did. A
+// failure ends the work: see err.
+func (p *chunkPool) spill(b []byte) (extent, bool) {
+	if p.budget == 0 || p.used.Load() <= p.budget {
+		return extent{}, false
+	}
+	p.opened.Do(func() {
+		f, err := p.scratch()
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		p.file = f
+	})
+	if p.file == nil {
+		return extent{}, false
+	}
+	x := extent{p.end.Add(int64(len(b))) - int64(len(b)), len(b)}
+	if _, err := p.file.WriteAt(b, x.at); err != nil {
+		p.fail(err)
+	}
+	return x, true
+}
+
+// read brings a chunk back, into b where it fits.
+func (p *chunkPool) read(x extent, b []byte) ([]byte, error) {
+	switch {
+	case x.size > p.chunk:
+		b = make([]byte, x.size)
+	case b == nil:
+		b = p.take()
+	}
+	b = b[:x.size]
+	if _, err := p.file.ReadAt(b, x.at); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (p *chunkPool) fail(err error) { p.failed.CompareAndSwap(nil, &err) }
+
+// err is the first failure of the scratch file; what has been written since may be lost.
+func (p *chunkPool) err() error {
+	if err := p.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// close gives memory and file back. No row may be used afterwards.
+func (p *chunkPool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var failed error
+	if p.file != nil {
+		failed = p.file.Close()
+		p.file = nil
+	}
+	for _, s := range p.slabs {
+		failed = errors.Join(failed, freeSlab(s))
+	}
+	p.slabs, p.fresh, p.free = nil, nil, nil
+	return failed
+}
