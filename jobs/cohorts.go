@@ -20,7 +20,9 @@ import (
 type Options struct {
 	AsOf          time.Time // exclusive instant
 	IntervalStart *time.Time
-	Threads       int // 0: one per processor
+	Threads       int    // 0: one per processor
+	Memory        int64  // bytes that the run may use; 0: a quarter of the machine's or control group's
+	TempDir       string // for rows that memory has no room for; empty: the system's
 	CodeVersion   string
 	Observe       pipeline.Observer
 	Now           func() time.Time // clock of started_at and ended_at only
@@ -52,6 +54,7 @@ type run struct {
 	c       *Config
 	o       Options
 	start   time.Time
+	memory  memory
 	stores  source.Stores
 	orders  []pipeline.Input
 	fx      []pipeline.Input
@@ -77,6 +80,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	defer r.memory.limitHeap()()
 	publication, err := pipeline.OpenPublication(c.Output, r.id, r.partition())
 	if err != nil {
 		return nil, err
@@ -131,6 +135,10 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	if err := r.list(ctx); err != nil {
 		return nil, errors.Join(err, r.stores.Close())
 	}
+	var err error
+	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
+		return nil, errors.Join(err, r.stores.Close())
+	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
 	asOf := o.AsOf.UnixMicro()
 	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
@@ -176,15 +184,14 @@ func (r *run) extract(ctx context.Context) error {
 	env := r.mapEnv()
 	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
 		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: transforms.NewRates(r.c.Currency, r.rates), Threads: r.o.Threads, Stop: ctx.Err}
-	size := int64(0)
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
 		}
 		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
-		size += in.Object.Size
 	}
-	rules.ExpectRows = size / 40
+	rules.ExpectRows, rules.Memory = r.expectRows(), r.memory.rows
+	rules.Scratch = func() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
 	r.ledger = transforms.NewLedger(rules)
 	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
 	if err != nil {
@@ -196,6 +203,15 @@ func (r *run) extract(ctx context.Context) error {
 	}
 	done(r.extracted.RowsRead, "rows read")
 	return nil
+}
+
+// expectRows guesses the number of order rows from the size of the files.
+func (r *run) expectRows() int64 {
+	size := int64(0)
+	for _, in := range r.orders {
+		size += in.Object.Size
+	}
+	return size / 40
 }
 
 func (r *run) warn(message string) {
@@ -250,6 +266,10 @@ func (r *run) fold(p *pipeline.Publication) error {
 		}
 	}
 	writers.Wait()
+	var large *transforms.PartitionError
+	if errors.As(err, &large) {
+		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
+	}
 	for _, f := range failures {
 		if f != nil {
 			return f

@@ -271,5 +271,7 @@ type Plan struct {
 	Output    string                 `json:"output"`
 	Tables    []string               `json:"tables"`
 	Inputs    []pipeline.InputRecord `json:"inputs"`
-	Published bool                   `json:"published"` // a run with this id has been published before
+	Memory    int64                  `json:"memory_bytes"`       // that the run may use; 0: no limit is known
+	Needs     int64                  `json:"memory_least_bytes"` // that it could do with, by temporary files
+	Published bool                   `json:"published"`          // a run with this id has been published before
 }

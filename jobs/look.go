@@ -15,7 +15,7 @@ func PlanCohorts(ctx context.Context, c *Config, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer r.stores.Close()
-	p := &Plan{RunID: r.id, AsOf: o.AsOf.UTC(), Partition: r.partition(), Output: c.Output, Tables: c.Tables, Inputs: r.records}
+	p := &Plan{RunID: r.id, AsOf: o.AsOf.UTC(), Partition: r.partition(), Output: c.Output, Tables: c.Tables, Inputs: r.records, Memory: r.memory.total, Needs: r.memory.need}
 	manifests, err := pipeline.Manifests(c.Output)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ type Validation struct {
 type discard struct{}
 
 func (discard) Add(*schemas.OrderBatch) error { return nil }
-func (discard) Close()                  {}
+func (discard) Close()                        {}
 
 // Validate reads and maps every input and computes nothing.
 func Validate(ctx context.Context, c *Config, o Options) (*Validation, error) {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -99,6 +100,14 @@ func (t *turnstile) stop() {
 	t.cond.Broadcast()
 }
 
+// PartitionError says that the customers of one partition, or one of them alone, have more
+// orders than memory has room for.
+type PartitionError struct{ Bytes int64 }
+
+func (e *PartitionError) Error() string {
+	return fmt.Sprintf("the orders of one customer, or of a few, take %d MiB of rows, which have to be in memory together", e.Bytes>>20)
+}
+
 // folder is one worker of Fold.
 type folder struct {
 	l       *Ledger
@@ -134,6 +143,9 @@ type rankedPerson struct {
 
 func (f *folder) partition(p int) error {
 	l := f.l
+	if size := l.rows.size(p) + l.moved.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
+		return &PartitionError{Bytes: size}
+	}
 	if err := errors.Join(f.repeated.fill(l.repeated, p, l.shift), l.rows.load(p), l.moved.load(p)); err != nil {
 		return err
 	}

@@ -124,6 +124,13 @@ const partitionRows = 20_000
 // maxPartitionBits bounds the number of partitions: every writer has a chunk open in each.
 const maxPartitionBits = 11
 
+// LeastMemory is the least memory, in bytes, in which a run over so many rows works: what
+// reading and writing take, and per thread a partition's rows with their purchases.
+func LeastMemory(rows int64, threads int) int64 {
+	const base, perThread, perRow = 32 << 20, 8 << 20, 256
+	return base + int64(threads)*(perThread+perRow*max(partitionRows, rows>>maxPartitionBits))
+}
+
 // plan settles the number of partitions, as a power of two, and the size of their chunks:
 // what writers hold open in rows and both indexes is at most an eighth of the memory.
 func (r *Rules) plan() (bits uint, pool *chunkPool) {

@@ -31,6 +31,7 @@ const (
 	exitCheck   = 3
 	exitMissing = 5
 	exitLocked  = 6
+	exitMemory  = 7
 	exitBug     = 70
 )
 
@@ -53,6 +54,10 @@ var exits = []struct {
 	{exitMissing, "inputs missing or not ready", func(err error) bool {
 		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
 	}},
+	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
+		var m *jobs.MemoryError
+		return errors.As(err, &m)
+	}},
 	{exitLocked, "another run holds the lock", func(err error) bool { return errors.Is(err, pipeline.ErrLocked) }},
 	{exitFailed, "failed, outputs untouched", func(error) bool { return true }},
 }
@@ -61,7 +66,7 @@ var exits = []struct {
 func exitHelp() string {
 	var b strings.Builder
 	b.WriteString("  0 done (also nothing to do, unless --skip-code says otherwise)\n")
-	for _, code := range []int{1, 2, 3, 5, 6} {
+	for _, code := range []int{1, 2, 3, 5, 6, 7} {
 		for _, e := range exits {
 			if e.code == code {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)

@@ -19,6 +19,8 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "interval-start", Usage: "start of the data interval; only recorded: every run computes the whole history"},
 		&cli.StringFlag{Name: "interval-end", Usage: "end of the data interval: the as-of instant"},
 		&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
+		&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the run may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
+		&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for rows that memory has no room for"},
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
 		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
@@ -28,13 +30,19 @@ func intervalFlags() []cli.Flag {
 
 // options reads the configuration and the flags that say which run is meant.
 func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
-	o := jobs.Options{Threads: c.Int("threads"), CodeVersion: version}
+	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version}
 	if c.Args().Present() {
 		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
 	}
 	for flag, values := range map[string][]string{"output": {"text", "json"}, "log-format": {"text", "json"}} {
 		if v := c.String(flag); v != values[0] && v != values[1] {
 			return nil, o, &usageError{fmt.Errorf("--%s cannot be %q: use %s", flag, v, strings.Join(values, " or "))}
+		}
+	}
+	if v := c.String("memory"); v != "" {
+		var err error
+		if o.Memory, err = jobs.ParseBytes(v); err != nil {
+			return nil, o, &usageError{fmt.Errorf("--memory: %w", err)}
 		}
 	}
 	config, err := jobs.LoadConfig(c.String("config"), p.env)
@@ -164,6 +172,9 @@ func (p *program) planCommand() *cli.Command {
 				}
 				for _, t := range plan.Tables {
 					fmt.Fprintf(p.out, "writes %s/tables/%s/%s\n", plan.Output, t, plan.Partition)
+				}
+				if plan.Memory > 0 {
+					fmt.Fprintf(p.out, "memory %s, needs at least %s; rows beyond it go to the temporary folder\n", jobs.FormatBytes(plan.Memory), jobs.FormatBytes(plan.Needs))
 				}
 				if plan.Published {
 					fmt.Fprintln(p.out, "this result has been published before: run has nothing to do unless another run has replaced it")
