@@ -122,7 +122,7 @@ func (l *Ledger) Close() error { return l.pool.close() }
 const partitionRows = 20_000
 
 // maxPartitionBits bounds the number of partitions: every writer has a chunk open in each.
-const maxPartitionBits = 11
+const maxPartitionBits = 9
 
 // LeastMemory is the least memory, in bytes, in which a run over so many rows works: what
 // reading and writing take, and per thread a partition's rows with their purchases.
