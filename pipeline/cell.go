@@ -72,20 +72,10 @@ func (in *input) instant(v cell) (t int64, empty, naive, ambiguous bool, reason 
 		if len(b) == 0 {
 			return 0, true, false, false, ""
 		}
-		switch in.time.Format {
-		case "", "iso":
-			p, ok = parseISO(b)
-			if !ok && in.time.Format == "" {
-				if _, _, is := ambiguousDate(b); is {
-					return 0, false, false, true, ""
-				}
+		if p, ok = in.parse(b); !ok && in.time.Format == "" {
+			if _, _, is := ambiguousDate(b); is {
+				return 0, false, false, true, ""
 			}
-		case "unix", "unix_ms":
-			n, err := strconv.ParseInt(string(b), 10, 64)
-			p, ok = unixTime(n, in.time.Format)
-			ok = ok && err == nil
-		default:
-			p, ok = parseFormat(in.time.Format, b)
 		}
 	case v.kind == source.Timestamp:
 		p = parsed{v.i, v.utc}
@@ -111,6 +101,19 @@ func (in *input) instant(v cell) (t int64, empty, naive, ambiguous bool, reason 
 		return 0, false, true, false, ""
 	}
 	return in.clock.instant(p.micros), false, false, false, ""
+}
+
+// parse reads a text in the format of the input.
+func (in *input) parse(b []byte) (parsed, bool) {
+	switch in.time.Format {
+	case "", "iso":
+		return parseISO(b)
+	case "unix", "unix_ms":
+		n, err := strconv.ParseInt(string(b), 10, 64)
+		p, ok := unixTime(n, in.time.Format)
+		return p, ok && err == nil
+	}
+	return parseFormat(in.time.Format, b)
 }
 
 // The years 0001 to 9999.

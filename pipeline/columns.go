@@ -20,10 +20,17 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 	if m.plainTimes(b, in, to, required) {
 		return nil
 	}
+	text := plainText(b, in)
 	for i := range b.N {
 		to[i] = schemas.NoTime
 		if m.skip[i] {
 			continue
+		}
+		if text != nil { // what most rows of most files hold
+			if p, ok := in.parse(text.At(i)); ok && p.instant && p.micros >= minInstant && p.micros <= maxInstant {
+				to[i] = p.micros
+				continue
+			}
 		}
 		v, ok := m.value(b, in, i)
 		if !ok {
@@ -66,9 +73,23 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 	if in.expr != nil || in.fixed != nil {
 		mark, group = '.', 0
 	}
+	text := plainText(b, in)
 	for i := range b.N {
 		if m.skip[i] {
 			continue
+		}
+		if text != nil { // what most rows of most files hold
+			v := text.At(i)
+			if len(v) == 0 && !required {
+				continue
+			}
+			if a, reason := parseAmount(v, mark, group); reason == "" && a >= 0 {
+				to[i] = a
+				if known != nil {
+					known[i] = true
+				}
+				continue
+			}
 		}
 		v, ok := m.value(b, in, i)
 		if !ok {
@@ -111,6 +132,19 @@ func plain(b *source.Batch, in *input, kind source.Kind) (ints []int64, codes []
 		ints = from.Ints
 	}
 	return ints, codes, null, c.Kind == kind && len(from.TooBig) == 0
+}
+
+// plainText returns the texts of a column that are used as they lie in the file, nil where
+// the input is something else. A null is an empty text.
+func plainText(b *source.Batch, in *input) *schemas.Strings {
+	if in.col < 0 || in.values != nil {
+		return nil
+	}
+	c := &b.Cols[in.col]
+	if c.Kind != source.Text || c.Codes != nil {
+		return nil
+	}
+	return &schemas.Strings{Data: c.Data, Start: c.Start, End: c.End}
 }
 
 // plainTimes is times for a column of instants, without a look at each value's kind.
@@ -205,8 +239,10 @@ func (m *OrderMapper) translate(b *source.Batch, in *input, f func(v []byte) (ui
 		}
 		return
 	}
-	var text, last []byte
-	lastCode, lastWhy, have := uint32(0), "", false
+	if text := plainText(b, in); text != nil {
+		m.translateText(b, in, text, f, set)
+		return
+	}
 	for i := range b.N {
 		if m.skip[i] {
 			set(i, 0)
@@ -216,22 +252,56 @@ func (m *OrderMapper) translate(b *source.Batch, in *input, f func(v []byte) (ui
 		if !ok {
 			continue
 		}
-		if v.null {
-			text = text[:0]
-		} else if v.kind == source.Text {
-			text = v.text
-		} else {
+		var text []byte
+		if !v.null {
 			text = v.appendText(nil)
 		}
-		if !have || string(text) != string(last) {
-			lastCode, lastWhy = f(text)
-			last, have = append(last[:0], text...), true
+		code, why := f(text)
+		if why != "" {
+			m.blame(i, why, in.name, v)
 		}
-		if lastWhy != "" {
-			m.blame(i, lastWhy, in.name, v)
-		}
-		set(i, lastCode)
+		set(i, code)
 	}
+}
+
+// maxRemembered is how many different texts of a column are remembered with their codes.
+const maxRemembered = 4096
+
+// translateText is translate for texts, of which f is asked for each but once, as long as
+// there are not too many.
+func (m *OrderMapper) translateText(b *source.Batch, in *input, text *schemas.Strings, f func(v []byte) (uint32, string), set func(i int, code uint32)) {
+	if in.known == nil {
+		in.known = make(map[string]translated)
+	}
+	var last []byte
+	var t translated
+	have := false
+	for i := range b.N {
+		if m.skip[i] {
+			set(i, 0)
+			continue
+		}
+		if v := text.At(i); !have || string(v) != string(last) {
+			last, have = v, true
+			var known bool
+			if t, known = in.known[string(v)]; !known {
+				t.code, t.why = f(v)
+				if len(in.known) < maxRemembered {
+					in.known[string(v)] = t
+				}
+			}
+		}
+		if t.why != "" {
+			m.blame(i, t.why, in.name, at(&b.Cols[in.col], i))
+		}
+		set(i, t.code)
+	}
+}
+
+// translated is the number of a text, or why it has none.
+type translated struct {
+	code uint32
+	why  string
 }
 
 func dictLen(c *source.Column) int { return max(len(c.Start), len(c.Ints), len(c.Floats)) }

@@ -66,6 +66,8 @@ type input struct {
 	dict  *source.Column // whose entries codes translates
 	codes []uint32
 	why   []string
+
+	known map[string]translated // texts that have been translated
 }
 
 func (in *input) present() bool { return in.col >= 0 || in.fixed != nil || in.expr != nil || in.row }

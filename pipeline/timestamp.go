@@ -63,7 +63,9 @@ func parseISO(b []byte) (p parsed, ok bool) {
 
 // parseOffset reads what stands behind the time: nothing, Z, UTC, or an offset.
 func parseOffset(p parsed, b []byte) (parsed, bool) {
-	b = []byte(strings.TrimLeft(string(b), " "))
+	for len(b) > 0 && b[0] == ' ' {
+		b = b[1:]
+	}
 	switch string(b) {
 	case "":
 		return p, true

@@ -18,7 +18,8 @@ const (
 	defaultMaxField = 1 << 20
 	maxRow          = 32 << 20 // bytes of one row; a longer one is skipped without being kept
 	csvBatchRows    = 4096
-	csvBatchBytes   = 4 << 20
+	csvWindow       = 1 << 20
+	textBatchBytes  = 4 << 20
 )
 
 // csvFile reads delimited text: RFC 4180 with any one-byte delimiter, or columns
@@ -138,11 +139,14 @@ func (f *csvFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batch,
 				return
 			}
 			c.reset(number + 1)
-			for c.b.N < csvBatchRows && len(c.data) < csvBatchBytes {
+			for c.b.N < csvBatchRows {
 				row, err := s.next()
+				if errors.Is(err, errWindow) {
+					break
+				}
 				if errors.Is(err, io.EOF) {
 					if c.b.N > 0 {
-						yield(c.finish(), nil)
+						yield(c.finish(s.text()), nil)
 					}
 					return
 				}
@@ -155,11 +159,13 @@ func (f *csvFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batch,
 					return
 				}
 				number++
+				s.pinned = true
 				f.add(c, s, row, want)
 			}
-			if !yield(c.finish(), nil) {
+			if c.b.N > 0 && !yield(c.finish(s.text()), nil) {
 				return
 			}
+			s.release()
 		}
 	}
 }
@@ -171,23 +177,15 @@ func (f *csvFile) add(c *textBatch, s *splitter, row *csvRow, want []int) {
 	}
 	if row.bad == "" {
 		for k, w := range want {
-			v := row.fields[w].value(s)
-			if s.validate && !plainASCII(v) && !utf8.Valid(v) {
-				c.undo(k)
-				row.bad, row.column, row.detail = schemas.ReasonInvalidUTF8, f.fields[w].Name, "bytes that are no UTF-8"
-				break
+			x := row.fields[w]
+			if !s.clean || x.to-x.from > uint32(f.maxField) {
+				if row.bad, row.detail = f.problem(x.value(s), s.validate); row.bad != "" {
+					c.undo(k)
+					row.column = f.fields[w].Name
+					break
+				}
 			}
-			if bytes.IndexByte(v, 0) >= 0 {
-				c.undo(k)
-				row.bad, row.column, row.detail = schemas.ReasonInvalidUTF8, f.fields[w].Name, "a NUL byte"
-				break
-			}
-			if len(v) > f.maxField {
-				c.undo(k)
-				row.bad, row.column, row.detail = schemas.ReasonFieldTooLong, f.fields[w].Name, fmt.Sprintf("%d bytes, at most %d are read", len(v), f.maxField)
-				break
-			}
-			c.value(k, v)
+			c.place(k, x)
 		}
 	}
 	if row.bad != "" {
@@ -195,6 +193,19 @@ func (f *csvFile) add(c *textBatch, s *splitter, row *csvRow, want []int) {
 		return
 	}
 	c.b.N++
+}
+
+// problem says why a value cannot be taken: the reason of a reject and its detail.
+func (f *csvFile) problem(v []byte, validate bool) (reason, detail string) {
+	switch {
+	case validate && !plainASCII(v) && !utf8.Valid(v):
+		return schemas.ReasonInvalidUTF8, "bytes that are no UTF-8"
+	case bytes.IndexByte(v, 0) >= 0:
+		return schemas.ReasonInvalidUTF8, "a NUL byte"
+	case len(v) > f.maxField:
+		return schemas.ReasonFieldTooLong, fmt.Sprintf("%d bytes, at most %d are read", len(v), f.maxField)
+	}
+	return "", ""
 }
 
 func plainASCII(b []byte) bool {
@@ -220,13 +231,15 @@ func (f *csvFile) splitter() (*splitter, error) {
 		}
 		return nil, &FileError{File: f.name, What: "cannot be decoded", Err: err}
 	}
-	return &splitter{file: f, r: text, c: r, validate: validate, buf: make([]byte, 1<<18)}, nil
+	return &splitter{file: f, r: text, c: r, validate: validate, buf: make([]byte, csvWindow, csvWindow+csvWindow/8)}, nil
 }
 
-// textBatch builds a Batch of text columns that share their bytes.
+// textBatch builds a Batch of text columns that share their bytes: those that value has
+// copied, or those that finish is given, to which place refers.
 type textBatch struct {
-	b    Batch
-	data []byte
+	b        Batch
+	data     []byte
+	resolved [][]int32 // by column: the rows whose places are among the resolved bytes
 }
 
 func newTextBatch(fields []Field, want []int) *textBatch {
@@ -234,6 +247,7 @@ func newTextBatch(fields []Field, want []int) *textBatch {
 	for _, w := range want {
 		c.b.Cols = append(c.b.Cols, Column{Field: fields[w]})
 	}
+	c.resolved = make([][]int32, len(want))
 	return c
 }
 
@@ -242,7 +256,17 @@ func (c *textBatch) reset(row int64) {
 	for i := range c.b.Cols {
 		col := &c.b.Cols[i]
 		col.Start, col.End, col.Null = col.Start[:0], col.End[:0], nil
+		c.resolved[i] = c.resolved[i][:0]
 	}
+}
+
+// place is value for one that lies in the text.
+func (c *textBatch) place(k int, x csvField) {
+	col := &c.b.Cols[k]
+	if x.resolved {
+		c.resolved[k] = append(c.resolved[k], int32(len(col.Start)))
+	}
+	col.Start, col.End = append(col.Start, x.from), append(col.End, x.to)
 }
 
 func (c *textBatch) value(k int, v []byte) {
@@ -257,6 +281,9 @@ func (c *textBatch) undo(k int) {
 	for i := range k {
 		col := &c.b.Cols[i]
 		col.Start, col.End = col.Start[:c.b.N], col.End[:c.b.N]
+		if n := len(c.resolved[i]); n > 0 && int(c.resolved[i][n-1]) == c.b.N {
+			c.resolved[i] = c.resolved[i][:n-1]
+		}
 	}
 }
 
@@ -277,14 +304,18 @@ func (c *textBatch) null(k int) {
 		col.Null = append(col.Null, false)
 	}
 	col.Null = append(col.Null, true)
-	col.Start = append(col.Start, uint32(len(c.data)))
-	col.End = append(col.End, uint32(len(c.data)))
+	col.Start, col.End = append(col.Start, 0), append(col.End, 0)
 }
 
-func (c *textBatch) finish() *Batch {
+// finish returns the batch over a text whose resolved bytes begin at a place.
+func (c *textBatch) finish(text []byte, resolved uint32) *Batch {
 	for i := range c.b.Cols {
 		col := &c.b.Cols[i]
-		col.Data = c.data
+		col.Data = text
+		for _, row := range c.resolved[i] {
+			col.Start[row] += resolved
+			col.End[row] += resolved
+		}
 		for col.Null != nil && len(col.Null) < c.b.N {
 			col.Null = append(col.Null, false)
 		}

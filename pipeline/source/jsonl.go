@@ -133,11 +133,11 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 				return
 			}
 			c.reset(number + 1)
-			for c.b.N < csvBatchRows && len(c.data) < csvBatchBytes {
+			for c.b.N < csvBatchRows && len(c.data) < textBatchBytes {
 				line, long, err := l.next()
 				if errors.Is(err, io.EOF) {
 					if c.b.N > 0 {
-						yield(c.finish(), nil)
+						yield(c.finish(c.data, 0), nil)
 					}
 					return
 				}
@@ -148,7 +148,7 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 				number++
 				f.row(c, line, long, paths, l.validate)
 			}
-			if !yield(c.finish(), nil) {
+			if !yield(c.finish(c.data, 0), nil) {
 				return
 			}
 		}

@@ -2,8 +2,11 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/cohortline/cohortline/schemas"
 )
@@ -19,10 +22,15 @@ type splitter struct {
 	at, end  int
 	eof      bool
 	row      csvRow
-	unquoted []byte // fields with doubled quotes, resolved
+	unquoted []byte // fields with doubled quotes, resolved: they lie behind the window
+	pinned   bool   // rows of the window are in use: next does not touch it and says errWindow
+	clean    bool   // the window has neither NUL nor bytes that are not ASCII
 }
 
-// csvRow is one row of the text; its bytes are valid until the next one.
+// errWindow says that the next row needs more text than the window has, which is in use.
+var errWindow = errors.New("the window is in use")
+
+// csvRow is one row of the text; its bytes are valid until the window moves.
 type csvRow struct {
 	fields []csvField
 	raw    []byte
@@ -33,7 +41,7 @@ type csvRow struct {
 
 // csvField is a range of the window, or of the resolved bytes.
 type csvField struct {
-	from, to int
+	from, to uint32
 	resolved bool
 }
 
@@ -44,12 +52,26 @@ func (f csvField) value(s *splitter) []byte {
 	return s.buf[f.from:f.to]
 }
 
+// text is the window with the resolved bytes behind it, and where those begin.
+func (s *splitter) text() (text []byte, resolved uint32) {
+	return append(s.buf[:s.end], s.unquoted...), uint32(s.end)
+}
+
+// release lets the window move again.
+func (s *splitter) release() {
+	s.pinned = false
+	s.unquoted = s.unquoted[:0]
+}
+
 func (s *splitter) close() { s.c.Close() }
 
 // next returns the next row that is not blank, io.EOF at the end.
 func (s *splitter) next() (*csvRow, error) {
 	for {
 		if s.at == s.end && !s.eof {
+			if s.pinned {
+				return nil, errWindow
+			}
 			if err := s.fill(); err != nil {
 				return nil, err
 			}
@@ -61,6 +83,9 @@ func (s *splitter) next() (*csvRow, error) {
 		n, status := s.split()
 		switch status {
 		case splitMore:
+			if s.pinned {
+				return nil, errWindow
+			}
 			if s.end-s.at >= maxRow {
 				return s.skip()
 			}
@@ -97,6 +122,7 @@ func (s *splitter) fill() error {
 		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 	}
 	n, err := s.r.Read(s.buf[s.end:])
+	s.clean = (s.clean || s.end == 0) && plainText(s.buf[s.end:s.end+n])
 	s.end += n
 	if err == io.EOF {
 		s.eof = true
@@ -117,7 +143,9 @@ const (
 // split looks for the fields of the row at s.at and returns its length with its line end.
 func (s *splitter) split() (int, int) {
 	s.row = csvRow{fields: s.row.fields[:0]}
-	s.unquoted = s.unquoted[:0]
+	if !s.pinned {
+		s.unquoted = s.unquoted[:0]
+	}
 	if s.file.blanks {
 		return s.splitBlanks()
 	}
@@ -128,7 +156,7 @@ func (s *splitter) split() (int, int) {
 			if !s.eof {
 				return 0, splitMore
 			}
-			s.row.fields = append(s.row.fields, csvField{from: i, to: i})
+			s.row.fields = append(s.row.fields, field(i, i))
 			return i - s.at, splitRow
 		}
 		var ended bool
@@ -140,9 +168,7 @@ func (s *splitter) split() (int, int) {
 			i = next
 		} else {
 			from := i
-			for i < len(b) && b[i] != delim && b[i] != '\n' {
-				i++
-			}
+			i = fieldEnd(b, i, delim)
 			to := i
 			if i == len(b) && !s.eof {
 				return 0, splitMore
@@ -150,7 +176,7 @@ func (s *splitter) split() (int, int) {
 			if (i == len(b) || b[i] == '\n') && to > from && b[to-1] == '\r' {
 				to--
 			}
-			s.row.fields = append(s.row.fields, csvField{from: from, to: to})
+			s.row.fields = append(s.row.fields, field(from, to))
 		}
 		if i == len(b) {
 			ended = true
@@ -164,6 +190,43 @@ func (s *splitter) split() (int, int) {
 			return i - s.at, splitRow
 		}
 	}
+}
+
+func field(from, to int) csvField { return csvField{from: uint32(from), to: uint32(to)} }
+
+// fieldEnd is the place of the first delimiter or line feed from i on, or the end. It
+// looks at eight bytes at a time: x has a zero byte where (x−1) &^ x has its upper bit.
+func fieldEnd(b []byte, i int, delim byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	delims := ones * uint64(delim)
+	for i+8 <= len(b) {
+		v := binary.LittleEndian.Uint64(b[i:])
+		x, y := v^delims, v^(ones*'\n')
+		if found := ((x-ones)&^x | (y-ones)&^y) & tops; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+		i += 8
+	}
+	for i < len(b) && b[i] != delim && b[i] != '\n' {
+		i++
+	}
+	return i
+}
+
+// plainText says whether a text has neither NUL nor bytes that are not ASCII.
+func plainText(b []byte) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		if v := binary.LittleEndian.Uint64(b); (v|(v-ones)&^v)&tops != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c == 0 || c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // quoted reads the quoted field at i and returns the place of the delimiter, the line
@@ -193,14 +256,15 @@ func (s *splitter) quoted(i int) (int, int) {
 			from, at = q+2, q+2
 			continue
 		}
-		f := csvField{from: from, to: q}
+		f := field(from, q)
 		if start >= 0 {
 			s.unquoted = append(s.unquoted, b[from:q]...)
-			f = csvField{from: start, to: len(s.unquoted), resolved: true}
+			f = field(start, len(s.unquoted))
+			f.resolved = true
 		}
-		if f.from == f.to {
-			f.resolved = true // so that a quoted empty value is no blank line
-			f.from, f.to = len(s.unquoted), len(s.unquoted)
+		if f.from == f.to { // so that a quoted empty value is no blank line
+			f = field(len(s.unquoted), len(s.unquoted))
+			f.resolved = true
 		}
 		s.row.fields = append(s.row.fields, f)
 		i = q + 1
@@ -253,7 +317,7 @@ func (s *splitter) splitBlanks() (int, int) {
 		for i < n && line[i] != ' ' && line[i] != '\t' && line[i] != '\r' {
 			i++
 		}
-		s.row.fields = append(s.row.fields, csvField{from: s.at + from, to: s.at + i})
+		s.row.fields = append(s.row.fields, field(s.at+from, s.at+i))
 	}
 }
 
