@@ -127,6 +127,7 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 			paths[k] = strings.Split(fields[w].Name, ".")
 		}
 		c := newTextBatch(fields, want)
+		scanner := newJSONScanner(paths)
 		for number := int64(0); ; {
 			if err := ctx.Err(); err != nil {
 				yield(nil, err)
@@ -146,7 +147,7 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 					return
 				}
 				number++
-				f.row(c, line, long, paths, l.validate)
+				f.row(c, line, long, paths, scanner, l.validate)
 			}
 			if !yield(c.finish(c.data, 0), nil) {
 				return
@@ -156,7 +157,10 @@ func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batc
 }
 
 // row adds one line to the batch.
-func (f *jsonlFile) row(c *textBatch, line []byte, long bool, paths [][]string, validate bool) {
+func (f *jsonlFile) row(c *textBatch, line []byte, long bool, paths [][]string, scanner *jsonScanner, validate bool) {
+	if !long && (!validate || utf8.Valid(line)) && scanner.scan(line) && f.plainRow(c, scanner) {
+		return
+	}
 	bad := BadRow{Raw: bytes.Clone(line[:min(len(line), 1024)])}
 	if long {
 		bad.Reason, bad.Detail = schemas.ReasonFieldTooLong, fmt.Sprintf("a line of more than %d bytes", maxRow)
@@ -206,6 +210,24 @@ func (f *jsonlFile) row(c *textBatch, line []byte, long bool, paths [][]string, 
 		}
 	}
 	c.b.N++
+}
+
+// plainRow adds the line that the scanner has read, unless a value is too long.
+func (f *jsonlFile) plainRow(c *textBatch, s *jsonScanner) bool {
+	for _, v := range s.found {
+		if v.to-v.from > f.maxField {
+			return false
+		}
+	}
+	for k, v := range s.found {
+		if v.there {
+			c.value(k, s.line[v.from:v.to])
+		} else {
+			c.null(k)
+		}
+	}
+	c.b.N++
+	return true
 }
 
 func parseObject(line []byte) (map[string]any, error) {
@@ -279,31 +301,39 @@ func (l *lines) close() { l.c.Close() }
 // maxRow and only its beginning is there.
 func (l *lines) next() (line []byte, long bool, err error) {
 	for {
-		l.buf, long = l.buf[:0], false
-		for {
-			part, err := l.r.ReadSlice('\n')
-			if len(l.buf)+len(part) > maxRow {
-				long = true
-			} else {
-				l.buf = append(l.buf, part...)
+		line, err = l.r.ReadSlice('\n')
+		if long = false; err != nil {
+			if line, long, err = l.rest(line, err); err != nil {
+				return nil, false, err
 			}
-			if err == nil {
-				break
-			}
-			if errors.Is(err, bufio.ErrBufferFull) {
-				continue
-			}
-			if !errors.Is(err, io.EOF) {
-				return nil, false, damaged(l.file, l.number+1, err)
-			}
-			if len(l.buf) == 0 && !long {
-				return nil, false, io.EOF
-			}
-			break
 		}
-		if line = bytes.TrimSpace(l.buf); len(line) > 0 {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
 			l.number++
 			return line, long, nil
 		}
+	}
+}
+
+// rest reads on where a line is longer than the reader's buffer, or the last.
+func (l *lines) rest(part []byte, err error) (line []byte, long bool, _ error) {
+	l.buf = l.buf[:0]
+	for {
+		if len(l.buf)+len(part) > maxRow {
+			long = true
+		} else {
+			l.buf = append(l.buf, part...)
+		}
+		switch {
+		case err == nil:
+			return l.buf, long, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case !errors.Is(err, io.EOF):
+			return nil, false, damaged(l.file, l.number+1, err)
+		case len(l.buf) == 0 && !long:
+			return nil, false, io.EOF
+		default:
+			return l.buf, long, nil
+		}
+		part, err = l.r.ReadSlice('\n')
 	}
 }

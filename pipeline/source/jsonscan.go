@@ -1,0 +1,296 @@
+package source
+
+import "bytes"
+
+// jsonScanner reads the wanted scalars of plain JSON objects: what exports hold line by
+// line. It accepts only what it understands entirely; lines with anything else (an escape
+// in a wanted text or in a key, a wanted list, a mistake) are for encoding/json to judge.
+type jsonScanner struct {
+	root   *jsonNode
+	found  []jsonValue // by wanted column
+	line   []byte
+	serial int // of the line, to know which nodes it has visited
+}
+
+// jsonNode is an object on the way to a wanted value.
+type jsonNode struct {
+	keys    []jsonKey
+	next    int // the key that is likely to come next
+	visited int // serial of the last line that has this object
+}
+
+// jsonKey is a key of an object that leads to wanted values.
+type jsonKey struct {
+	name   []byte
+	column int // wanted, -1: none
+	child  *jsonNode
+}
+
+// jsonValue is a scalar as it stands in the line.
+type jsonValue struct {
+	from, to int
+	there    bool // neither missing nor null
+}
+
+func newJSONScanner(paths [][]string) *jsonScanner {
+	s := &jsonScanner{found: make([]jsonValue, len(paths)), root: &jsonNode{}}
+	for column, path := range paths {
+		node := s.root
+		for i, name := range path {
+			k := node.index([]byte(name))
+			if k < 0 {
+				k = len(node.keys)
+				node.keys = append(node.keys, jsonKey{name: []byte(name), column: -1})
+			}
+			key := &node.keys[k]
+			if i == len(path)-1 {
+				key.column = column
+				break
+			}
+			if key.child == nil {
+				key.child = &jsonNode{}
+			}
+			node = key.child
+		}
+	}
+	return s
+}
+
+func (n *jsonNode) index(name []byte) int {
+	for i := range n.keys {
+		if bytes.Equal(n.keys[i].name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// find is the key of that name, nil if nothing behind it is wanted. Lines tend to have
+// their keys in the same order.
+func (n *jsonNode) find(name []byte) *jsonKey {
+	if n == nil || len(n.keys) == 0 {
+		return nil
+	}
+	if k := n.next; k < len(n.keys) && bytes.Equal(n.keys[k].name, name) {
+		n.next++
+		return &n.keys[k]
+	}
+	k := n.index(name)
+	if k < 0 {
+		return nil
+	}
+	n.next = k + 1
+	return &n.keys[k]
+}
+
+// maxJSONDepth is how deep objects may be nested to be read here.
+const maxJSONDepth = 64
+
+// scan reads a line into found, false where it is not for this reader.
+func (s *jsonScanner) scan(line []byte) bool {
+	s.line = line
+	s.serial++
+	clear(s.found)
+	i, ok := s.object(blank(line, 0), s.root, 0)
+	return ok && blank(line, i) == len(line)
+}
+
+// blank is the place of the first byte from i on that is no white space.
+func blank(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// object reads the object at i and returns the place behind it; node is nil where nothing
+// of it is wanted.
+func (s *jsonScanner) object(i int, node *jsonNode, depth int) (int, bool) {
+	b := s.line
+	if i >= len(b) || b[i] != '{' || depth > maxJSONDepth {
+		return 0, false
+	}
+	if node != nil {
+		if node.visited == s.serial { // the same key twice
+			return 0, false
+		}
+		node.visited, node.next = s.serial, 0
+	}
+	if i = blank(b, i+1); i < len(b) && b[i] == '}' {
+		return i + 1, true
+	}
+	for {
+		end, escaped, ok := s.text(i)
+		if !ok || escaped {
+			return 0, false
+		}
+		key := node.find(b[i+1 : end-1])
+		i = blank(b, end)
+		if i >= len(b) || b[i] != ':' {
+			return 0, false
+		}
+		if i, ok = s.value(blank(b, i+1), key, depth); !ok {
+			return 0, false
+		}
+		if i = blank(b, i); i >= len(b) {
+			return 0, false
+		}
+		switch b[i] {
+		case '}':
+			return i + 1, true
+		case ',':
+			i = blank(b, i+1)
+		default:
+			return 0, false
+		}
+	}
+}
+
+// value reads the value at i, of a key that leads to wanted values or nil.
+func (s *jsonScanner) value(i int, key *jsonKey, depth int) (int, bool) {
+	b := s.line
+	if i >= len(b) {
+		return 0, false
+	}
+	wanted := key != nil && key.column >= 0
+	var v jsonValue
+	var end int
+	ok := true
+	switch c := b[i]; c {
+	case '{', '[':
+		if wanted || key != nil && c == '[' {
+			return 0, false
+		}
+		if c == '[' {
+			return s.list(i, depth+1)
+		}
+		var child *jsonNode
+		if key != nil {
+			child = key.child
+		}
+		return s.object(i, child, depth+1)
+	case '"':
+		var escaped bool
+		if end, escaped, ok = s.text(i); !ok || escaped && wanted {
+			return 0, false
+		}
+		v = jsonValue{i + 1, end - 1, true}
+	case 't', 'f', 'n':
+		for _, word := range [...]string{"true", "false", "null"} {
+			if bytes.HasPrefix(b[i:], []byte(word)) {
+				end = i + len(word)
+			}
+		}
+		v = jsonValue{i, end, c != 'n'}
+		ok = end > 0
+	default:
+		end, ok = number(b, i)
+		v = jsonValue{i, end, true}
+	}
+	if key != nil && key.child != nil && key.child.visited == s.serial { // it was an object before
+		return 0, false
+	}
+	if ok && wanted {
+		s.found[key.column] = v
+	}
+	return end, ok
+}
+
+// list passes over the list at i.
+func (s *jsonScanner) list(i, depth int) (int, bool) {
+	b := s.line
+	if depth > maxJSONDepth {
+		return 0, false
+	}
+	if i = blank(b, i+1); i < len(b) && b[i] == ']' {
+		return i + 1, true
+	}
+	for {
+		var ok bool
+		if i, ok = s.value(i, nil, depth); !ok {
+			return 0, false
+		}
+		if i = blank(b, i); i >= len(b) {
+			return 0, false
+		}
+		switch b[i] {
+		case ']':
+			return i + 1, true
+		case ',':
+			i = blank(b, i+1)
+		default:
+			return 0, false
+		}
+	}
+}
+
+// text passes over the text at i, which begins with a quote, and says whether it has
+// escapes.
+func (s *jsonScanner) text(i int) (end int, escaped, ok bool) {
+	b := s.line
+	if i >= len(b) || b[i] != '"' {
+		return 0, false, false
+	}
+	for i++; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, escaped, true
+		case c < ' ':
+			return 0, false, false
+		case c == '\\':
+			escaped = true
+			if i++; i >= len(b) {
+				return 0, false, false
+			}
+			switch b[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					if i++; i >= len(b) || !isHex(b[i]) {
+						return 0, false, false
+					}
+				}
+			default:
+				return 0, false, false
+			}
+		}
+	}
+	return 0, false, false
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+// number passes over the number at i.
+func number(b []byte, i int) (int, bool) {
+	digits := func() bool {
+		from := i
+		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if !digits() {
+		return 0, false
+	}
+	if i < len(b) && b[i] == '.' {
+		if i++; !digits() {
+			return 0, false
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return 0, false
+		}
+	}
+	return i, true
+}
