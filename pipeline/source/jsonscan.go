@@ -159,7 +159,7 @@ func (s *jsonScanner) value(i int, key *jsonKey, depth int) (int, bool) {
 	wanted := key != nil && key.column >= 0
 	var v jsonValue
 	var end int
-	ok := true
+	var ok bool
 	switch c := b[i]; c {
 	case '{', '[':
 		if wanted || key != nil && c == '[' {
