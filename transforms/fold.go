@@ -3,7 +3,6 @@ package transforms
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -146,7 +145,7 @@ func (f *folder) partition(p int) error {
 	if size := l.rows.size(p) + l.moved.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
 		return &PartitionError{Bytes: size}
 	}
-	if err := errors.Join(f.repeated.fill(l.repeated, p, l.shift), l.rows.load(p), l.moved.load(p)); err != nil {
+	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p)); err != nil {
 		return err
 	}
 	f.people, f.buys, f.buyer = f.people[:0], f.buys[:0], f.buyer[:0]
@@ -208,7 +207,7 @@ func (f *folder) count(row []byte) bool {
 			f.counts.RefundAboveNet++
 		}
 	}
-	if row[rowText] == 0 { // the length of the key
+	if len(keyOf(row)) == 0 {
 		f.counts.AnonymousOrders++
 		return false
 	}
@@ -241,8 +240,11 @@ func (f *folder) see(ref uint64, row, key []byte, hash uint64) {
 	}
 	f.people[k].count++
 	f.buyer = append(f.buyer, int32(k))
-	b := Purchase{At: orderedAt(row), source: binary.LittleEndian.Uint16(row[rowSource:]), HasCost: row[rowFlags]&flagCost != 0, ref: ref}
-	b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
+	b := Purchase{At: orderedAt(row), HasCost: row[rowFlags]&flagCost != 0, ref: ref}
+	r := reader(row[rowText:])
+	b.source = uint16(r.uvarint())
+	r.text()
+	b.Gross, b.Discount, b.Refund, b.Cost = r.amounts(row[rowFlags])
 	b.Day = f.l.rules.Calendar.LocalDay(b.At)
 	f.buys = append(f.buys, b)
 }

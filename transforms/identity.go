@@ -135,7 +135,7 @@ func (l *Ledger) moveLinked() error {
 			if !ok {
 				break
 			}
-			if err := repeated.fill(l.repeated, p, l.shift); err != nil {
+			if err := repeated.fill(l.repeated, p); err != nil {
 				return err
 			}
 			if err := l.rows.scan(p, func(row []byte) {

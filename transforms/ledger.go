@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/cohortline/cohortline/schemas"
-	"github.com/zeebo/xxh3"
 )
 
 // Rules are what decides which rows are orders, which orders count, and who is a
@@ -189,7 +188,8 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 	rank := l.rank[b.Source]
 	for _, i := range b.Sel {
 		o.orderID = b.OrderID.At(int(i))
-		o.hash = xxh3.HashSeed(o.orderID, uint64(b.Source))
+		o.hash = hashOrder(b.Source, o.orderID)
+		o.tail = tail(o.hash, l.shift)
 		o.updated, o.ordered = b.UpdatedAt[i], b.OrderedAt[i]
 		o.place = uint64(b.File)<<40 | uint64(b.Row+int64(i))&maxRowsPerFile
 		o.status, o.currency = b.Status[i], b.Currency[i]

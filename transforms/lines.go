@@ -2,7 +2,7 @@ package transforms
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"slices"
 
 	"github.com/cohortline/cohortline/schemas"
@@ -15,15 +15,8 @@ func (r *resolver) sumLines() {
 	if len(r.lines) == 0 {
 		return
 	}
-	place := func(row []byte) uint64 { return binary.LittleEndian.Uint64(row[rowPlace:]) }
 	slices.SortFunc(r.lines, func(a, b lineRow) int {
-		if a.version != b.version {
-			return int(a.version - b.version)
-		}
-		if place(a.row) < place(b.row) {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.place, b.place))
 	})
 	for from := 0; from < len(r.lines); {
 		to := from + 1
@@ -33,7 +26,7 @@ func (r *resolver) sumLines() {
 		v := &r.latest[r.lines[from].version]
 		var rows [][]byte
 		for _, x := range r.lines[from:to] {
-			if bytes.Equal(x.row[rowUpdated:rowPlace], v.row[rowUpdated:rowPlace]) {
+			if x.updated == v.updated {
 				rows = append(rows, x.row)
 			} else {
 				r.counts.Superseded++

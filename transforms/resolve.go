@@ -2,7 +2,6 @@ package transforms
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -71,13 +70,14 @@ func (l *Ledger) sift() error {
 			if !ok {
 				break
 			}
-			if err := errors.Join(repeated.fill(l.repeated, p, l.shift), shared.fill(l.shared, p, l.shift)); err != nil {
+			if err := errors.Join(repeated.fill(l.repeated, p), shared.fill(l.shared, p)); err != nil {
 				return err
 			}
 			l.shared.drop(p)
 			if err := l.rows.scan(p, func(row []byte) {
-				if hash := orderHash(row); repeated.has(hash) {
-					aside.put(l.partition(hash), row)
+				if repeated.has(orderTail(row)) {
+					source, id := orderOf(row, dims)
+					aside.put(l.partition(hashOrder(source, id)), row)
 					gone++
 					return
 				}
@@ -85,7 +85,7 @@ func (l *Ledger) sift() error {
 					return
 				}
 				if _, mail := textsOf(row, dims); len(mail) > 0 {
-					if hash := hashMail(mail); shared.has(hash) {
+					if hash := hashMail(mail); shared.has(tail(hash, l.shift)) {
 						pair = appendPair(pair[:0], mail, keyOf(row))
 						links.put(l.partition(hash), pair)
 					}
@@ -107,7 +107,7 @@ func (l *Ledger) sift() error {
 // void says whether a row of the rows store counts no more, because sift has set it
 // aside; repeated is the filter of its partition.
 func void(row []byte, repeated *keyFilter) bool {
-	return row[rowFlags]&flagSettled == 0 && repeated.has(orderHash(row))
+	return row[rowFlags]&flagSettled == 0 && repeated.has(orderTail(row))
 }
 
 // parallel runs work on all threads; next hands out the numbers below n.
@@ -159,13 +159,18 @@ type resolver struct {
 
 // version is the row that is the order so far, and how many rows were seen of it.
 type version struct {
-	row  []byte
-	seen int32
+	row     []byte
+	seen    int32
+	updated int64
+	place   uint64
 }
 
+// lineRow is one line of an order.
 type lineRow struct {
 	version int32
 	row     []byte
+	updated int64
+	place   uint64
 }
 
 func (r *resolver) partition(p int) {
@@ -189,30 +194,32 @@ func (r *resolver) partition(p int) {
 
 // see places one row among the versions of its order.
 func (r *resolver) see(_ uint64, row []byte) {
-	hash := orderHash(row)
+	o := &r.order
+	o.decode(row, len(r.l.rules.Dimensions))
 	mask := uint32(len(r.table) - 1)
-	i := uint32(hash) & mask
+	i := o.tail & mask
 	for r.table[i] != 0 {
 		v := &r.latest[r.table[i]-1]
-		if orderHash(v.row) == hash && r.sameOrder(v.row, row) {
+		if orderTail(v.row) == o.tail && r.sameOrder(v.row, o) {
 			v.seen++
-			if v.row[rowFlags]&flagLines != 0 {
-				r.lines = append(r.lines, lineRow{int32(r.table[i] - 1), row})
+			if o.flags&flagLines != 0 {
+				r.lines = append(r.lines, lineRow{int32(r.table[i] - 1), row, o.updated, o.place})
 			}
-			if newer(row, v.row) {
-				v.row = row
+			// the latest version has the greatest updated_at, then the last file, then the last row
+			if o.updated > v.updated || o.updated == v.updated && o.place > v.place {
+				v.row, v.updated, v.place = row, o.updated, o.place
 			}
 			return
 		}
 		i = (i + 1) & mask
 	}
-	r.latest = append(r.latest, version{row: row, seen: 1})
+	r.latest = append(r.latest, version{row, 1, o.updated, o.place})
 	r.table[i] = uint32(len(r.latest))
-	if row[rowFlags]&flagLines != 0 {
-		r.lines = append(r.lines, lineRow{int32(len(r.latest) - 1), row})
+	if o.flags&flagLines != 0 {
+		r.lines = append(r.lines, lineRow{int32(len(r.latest) - 1), row, o.updated, o.place})
 	}
 	if 2*len(r.latest) > len(r.table) {
-		r.table = rehash(r.table, len(r.latest), func(k int) uint64 { return orderHash(r.latest[k].row) })
+		r.table = rehash(r.table, len(r.latest), func(k int) uint64 { return uint64(orderTail(r.latest[k].row)) })
 	}
 }
 
@@ -230,24 +237,9 @@ func rehash(table []uint32, n int, hash func(k int) uint64) []uint32 {
 	return table
 }
 
-func (r *resolver) sameOrder(a, b []byte) bool {
-	if string(a[rowSource:rowSource+2]) != string(b[rowSource:rowSource+2]) {
-		return false
-	}
-	dims := len(r.l.rules.Dimensions)
-	x, _ := textsOf(a, dims)
-	y, _ := textsOf(b, dims)
-	return bytes.Equal(x, y)
-}
-
-// newer says whether row a is a later version than row b of the same order: greatest
-// updated_at, then the last file, then the last row.
-func newer(a, b []byte) bool {
-	x, y := int64(binary.LittleEndian.Uint64(a[rowUpdated:])), int64(binary.LittleEndian.Uint64(b[rowUpdated:]))
-	if x != y {
-		return x > y
-	}
-	return binary.LittleEndian.Uint64(a[rowPlace:]) > binary.LittleEndian.Uint64(b[rowPlace:])
+func (r *resolver) sameOrder(row []byte, o *order) bool {
+	source, id := orderOf(row, len(o.dims))
+	return source == o.source && bytes.Equal(id, o.orderID)
 }
 
 // settle takes an order that is the latest version and passes it on: as a purchase of
@@ -310,7 +302,9 @@ func (r *resolver) passOn(o *order) {
 }
 
 func (r *resolver) reject(row []byte, reason, column string, currency uint32) {
-	place := binary.LittleEndian.Uint64(row[rowPlace:])
+	line := &r.other
+	line.decode(row, len(r.l.rules.Dimensions))
+	place := line.place
 	file := r.l.rules.Files[place>>40]
 	value := ""
 	if reason == schemas.ReasonFXRateMissing {

@@ -6,21 +6,20 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/schemas"
+	"github.com/zeebo/xxh3"
 )
 
-// Layout of a row of the ledger. What decides between the versions of an order and about
-// a purchase comes first, at fixed places; then, in the order in which the fold reads:
-// the customer key (empty: nobody known), the amounts, the codes of the dimensions, the
-// currency, the order id and the e-mail.
+// Layout of a row of the ledger. What the fold and the search for repeated orders look at
+// in every row comes first, at fixed places; then, with as few bytes as each takes and in
+// the order in which they are read: the source, the customer key (empty: nobody known),
+// the amounts, the codes of the dimensions, the currency, the order id, the e-mail, how
+// long after ordered_at the order was updated, and the file and row that it stood in.
 const (
-	rowOrder   = 0  // uint64: hash of (source, order_id)
-	rowUpdated = 8  // int64
-	rowPlace   = 16 // uint64: file in the upper 24 bits, row in the lower 40
-	rowOrdered = 24 // int64
-	rowSource  = 32 // uint16
-	rowFlags   = 34 // uint8
-	rowStatus  = 35 // uint8
-	rowText    = 36
+	rowOrder   = 0  // uint32: hash of (source, order_id) without its upper bits; see tail
+	rowOrdered = 4  // int64
+	rowFlags   = 12 // uint8
+	rowStatus  = 13 // uint8
+	rowText    = 14
 )
 
 const (
@@ -30,19 +29,21 @@ const (
 	flagConverted             // the amounts are in reporting currency, whatever the currency says
 	flagCounts                // the order is a purchase, provided that it is the latest version
 	flagSettled               // it is: Resolve has looked at all versions of the order
+	flagUpdated               // updated_at is known
 )
 
-// rowRoom is what a row takes at most without its texts and dimensions: the fixed
-// fields, three lengths and a currency, four amounts.
-const rowRoom = rowText + 4*binary.MaxVarintLen32 + 4*binary.MaxVarintLen64
+// rowRoom is what a row takes at most without its texts and dimensions.
+const rowRoom = rowText + 6*binary.MaxVarintLen32 + 6*binary.MaxVarintLen64
 
+// maxRowsPerFile bounds the number of a row within its file: place holds it in 40 bits.
 const maxRowsPerFile = 1<<40 - 1
 
 // order is one order row, decoded. Its texts alias the row.
 type order struct {
-	hash               uint64
+	hash               uint64 // of (source, order_id); a decoded row has only its tail
+	tail               uint32
 	updated, ordered   int64
-	place              uint64
+	place              uint64 // file in the upper 24 bits, row in the lower 40
 	source             uint16
 	flags              byte
 	status             schemas.Status
@@ -60,19 +61,20 @@ func (o *order) room() int {
 
 // append appends the row of o to d.
 func (o *order) append(d []byte) []byte {
-	o.flags &^= flagMoney
+	o.flags &^= flagMoney | flagUpdated
 	if o.discount != 0 || o.refund != 0 {
 		o.flags |= flagMoney
+	}
+	if o.updated != schemas.NoTime {
+		o.flags |= flagUpdated
 	}
 	from := len(d)
 	d = slices.Grow(d, o.room())[:from+rowText]
 	head := d[from:]
-	binary.LittleEndian.PutUint64(head[rowOrder:], o.hash)
-	binary.LittleEndian.PutUint64(head[rowUpdated:], uint64(o.updated))
-	binary.LittleEndian.PutUint64(head[rowPlace:], o.place)
+	binary.LittleEndian.PutUint32(head[rowOrder:], o.tail)
 	binary.LittleEndian.PutUint64(head[rowOrdered:], uint64(o.ordered))
-	binary.LittleEndian.PutUint16(head[rowSource:], o.source)
 	head[rowFlags], head[rowStatus] = o.flags, byte(o.status)
+	d = appendUvarint(d, uint64(o.source))
 	d = appendText(d, o.key)
 	d = appendVarint(d, o.gross)
 	if o.flags&flagMoney != 0 {
@@ -87,19 +89,22 @@ func (o *order) append(d []byte) []byte {
 	}
 	d = appendUvarint(d, uint64(o.currency))
 	d = appendText(d, o.orderID)
-	return appendText(d, o.mail)
+	d = appendText(d, o.mail)
+	if o.flags&flagUpdated != 0 {
+		d = appendVarint(d, o.updated-o.ordered) // it may wrap around, and does so back
+	}
+	d = appendUvarint(d, o.place>>40)
+	return appendUvarint(d, o.place&maxRowsPerFile)
 }
 
 // decode fills o from a row; o.dims is reused.
 func (o *order) decode(row []byte, dims int) {
-	o.hash = orderHash(row)
-	o.updated = int64(binary.LittleEndian.Uint64(row[rowUpdated:]))
-	o.place = binary.LittleEndian.Uint64(row[rowPlace:])
+	o.tail = orderTail(row)
 	o.ordered = orderedAt(row)
-	o.source = binary.LittleEndian.Uint16(row[rowSource:])
 	o.flags = row[rowFlags]
 	o.status = schemas.Status(row[rowStatus])
 	r := reader(row[rowText:])
+	o.source = uint16(r.uvarint())
 	o.key = r.text()
 	o.gross, o.discount, o.refund, o.cost = r.amounts(o.flags)
 	o.dims = o.dims[:0]
@@ -109,21 +114,29 @@ func (o *order) decode(row []byte, dims int) {
 	o.currency = uint32(r.uvarint())
 	o.orderID = r.text()
 	o.mail = r.text()
+	o.updated = schemas.NoTime
+	if o.flags&flagUpdated != 0 {
+		o.updated = o.ordered + r.varint()
+	}
+	o.place = r.uvarint() << 40
+	o.place |= r.uvarint()
 }
 
-func orderHash(row []byte) uint64 { return binary.LittleEndian.Uint64(row[rowOrder:]) }
+func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOrder:]) }
 
 func orderedAt(row []byte) int64 { return int64(binary.LittleEndian.Uint64(row[rowOrdered:])) }
 
 // keyOf is the customer key of a row.
 func keyOf(row []byte) []byte {
 	r := reader(row[rowText:])
+	r.uvarint()
 	return r.text()
 }
 
 // amountsOf are the amounts of a row.
 func amountsOf(row []byte) (gross, discount, refund, cost int64) {
 	r := reader(row[rowText:])
+	r.uvarint()
 	r.text()
 	return r.amounts(row[rowFlags])
 }
@@ -131,6 +144,7 @@ func amountsOf(row []byte) (gross, discount, refund, cost int64) {
 // dimsOf is a reader of a row's dimensions and what follows them.
 func dimsOf(row []byte) reader {
 	r := reader(row[rowText:])
+	r.uvarint()
 	r.text()
 	r.amounts(row[rowFlags])
 	return r
@@ -146,13 +160,28 @@ func textsOf(row []byte, dims int) (orderID, mail []byte) {
 	return orderID, r.text()
 }
 
+// orderOf are the source and the id of the order of a row.
+func orderOf(row []byte, dims int) (source uint16, id []byte) {
+	r := reader(row[rowText:])
+	id, _ = textsOf(row, dims)
+	return uint16(r.uvarint()), id
+}
+
+// hashOrder is the hash of an order's key.
+func hashOrder(source uint16, id []byte) uint64 { return xxh3.HashSeed(id, uint64(source)) }
+
+// tail is what is kept of a hash where its partition is known: the 32 bits behind those
+// that name the partition, of which shift are left.
+func tail(hash uint64, shift uint) uint32 { return uint32(hash >> (shift - 32)) }
+
 // appendWithKey appends a row as it is but for its key, as one that is settled.
 func appendWithKey(d, row, key []byte) []byte {
 	from := len(d)
-	d = append(d, row[:rowText]...)
+	rest := reader(row[rowText:])
+	rest.uvarint()
+	d = append(d, row[:len(row)-len(rest)]...) // up to the source
 	d[from+rowFlags] |= flagSettled
 	d = appendText(d, key)
-	rest := reader(row[rowText:])
 	rest.text()
 	return append(d, rest...)
 }

@@ -48,13 +48,13 @@ func (x *keyIndex) writer() keyWriter { return keyWriter{x, x.store.writer()} }
 
 func (w *keyWriter) put(hash uint64, home uint32) {
 	d := w.w.fixed(uint32(hash>>w.x.shift), 6)
-	binary.LittleEndian.PutUint32(d[entryKey:], uint32(hash>>(w.x.shift-32)))
+	binary.LittleEndian.PutUint32(d[entryKey:], tail(hash, w.x.shift))
 	binary.LittleEndian.PutUint16(d[entryHome:], uint16(home))
 }
 
 func (w *keyWriter) putPair(hash uint64, home uint32, owner uint64) {
 	d := w.w.fixed(uint32(hash>>w.x.shift), 14)
-	binary.LittleEndian.PutUint32(d[entryKey:], uint32(hash>>(w.x.shift-32)))
+	binary.LittleEndian.PutUint32(d[entryKey:], tail(hash, w.x.shift))
 	binary.LittleEndian.PutUint16(d[entryHome:], uint16(home))
 	binary.LittleEndian.PutUint64(d[entryOwner:], owner)
 }
@@ -175,12 +175,11 @@ func (t *keyTable) see(key uint32) (place uint32, seen bool) {
 // is small enough to stay in the cache while the rows of the home pass by.
 type keyFilter struct {
 	words []uint64 // none: nothing is suspect
-	shift uint     // of the index
 }
 
 // fill reads the suspects of a home from the store that suspects has filled.
-func (f *keyFilter) fill(suspects *rowStore, home int, shift uint) error {
-	f.words, f.shift = f.words[:0], shift
+func (f *keyFilter) fill(suspects *rowStore, home int) error {
+	f.words = f.words[:0]
 	n := int(suspects.size(home)) / suspectSize
 	if n == 0 {
 		return nil
@@ -208,11 +207,11 @@ func (f *keyFilter) spot(key uint32) (word, bits uint64) {
 	return h >> 24 & uint64(len(f.words)-1), 1<<(h>>58) | 1<<(h>>52&63)
 }
 
-// has says whether a hash is suspect.
-func (f *keyFilter) has(hash uint64) bool {
+// has says whether the key with this tail is suspect.
+func (f *keyFilter) has(tail uint32) bool {
 	if len(f.words) == 0 {
 		return false
 	}
-	word, bits := f.spot(uint32(hash >> (f.shift - 32)))
+	word, bits := f.spot(tail)
 	return f.words[word]&bits == bits
 }

@@ -60,7 +60,7 @@ func TestSuspects(t *testing.T) {
 			}
 			filters := make([]keyFilter, 8)
 			for home := range filters {
-				if err := filters[home].fill(suspects, home, 64-bits); err != nil {
+				if err := filters[home].fill(suspects, home); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -74,7 +74,7 @@ func TestSuspects(t *testing.T) {
 				if e.home == noHome {
 					continue
 				}
-				switch suspect := any && filters[e.home].has(e.hash); {
+				switch suspect := any && filters[e.home].has(tail(e.hash, 64-bits)); {
 				case repeated && !suspect:
 					missed++
 				case !repeated && suspect && uint32(key) > 2:
