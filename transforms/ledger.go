@@ -88,7 +88,7 @@ type Ledger struct {
 	repeated   *rowStore           // by partition of rows: the keys of orders that come more than once; their rows are void unless settled
 	shared     *rowStore           // the same for e-mails of several ids
 	linked     map[string]string   // customer key → key of the customer it is part of
-	linkedBy   map[uint64]struct{} // hashes of the keys in linked
+	linkedBy   map[uint32]struct{} // tails of the hashes of the keys in linked
 	shift      uint                // hash >> shift is the partition
 	rank       []byte              // per source, the rank of its namespace
 	namespaces []string            // by rank
@@ -237,6 +237,7 @@ func (w *Writer) add() {
 	if len(o.key) > 0 {
 		hash = hashKey(o.key)
 	}
+	o.owner = tail(hash, l.shift)
 	p := l.partition(hash)
 	w.orders.put(o.hash, p)
 	if len(o.mail) > 0 {
@@ -253,6 +254,7 @@ func (w *Writer) setAside() {
 	if len(o.mail) > 0 {
 		w.mails.putPair(hashMail(o.mail), noHome, 0)
 	}
+	o.owner = 0 // settled with the order
 	p := w.l.partition(o.hash)
 	w.aside.end(p, o.append(w.aside.begin(p, o.room())))
 }

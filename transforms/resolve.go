@@ -84,7 +84,7 @@ func (l *Ledger) sift() error {
 				if len(shared.words) == 0 || orderedAt(row) >= l.rules.AsOf {
 					return
 				}
-				if _, mail := textsOf(row, dims); len(mail) > 0 {
+				if mail := mailOf(row, dims); len(mail) > 0 {
 					if hash := hashMail(mail); shared.has(tail(hash, l.shift)) {
 						pair = appendPair(pair[:0], mail, keyOf(row))
 						links.put(l.partition(hash), pair)
@@ -289,7 +289,9 @@ func (r *resolver) passOn(o *order) {
 			r.links.put(l.partition(hashMail(o.mail)), r.row)
 		}
 		if counts {
-			p := l.partition(hashKey(o.key))
+			hash := hashKey(o.key)
+			o.owner = tail(hash, l.shift)
+			p := l.partition(hash)
 			r.rows.end(p, o.append(r.rows.begin(p, o.room())))
 		}
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-const parquetBatchRows = 8192
+const parquetBatchRows = 2048
 
 // parquetFile reads Parquet by column pages. Dictionaries are kept: a repeated value is
 // decoded once per row group.
