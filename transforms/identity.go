@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"sync"
-
-	"github.com/zeebo/xxh3"
 )
 
 // A customer key is what identity works with: one byte for the rank of the id's
@@ -24,10 +22,6 @@ const (
 	linkPair  = 'p' // then a customer key: this id and this e-mail are one customer
 	linkGuest = 'g' // then a row with an empty key
 )
-
-func hashKey(key []byte) uint64 { return xxh3.Hash(key) }
-
-func hashMail(mail []byte) uint64 { return xxh3.Hash(mail) }
 
 // appendPair appends a row of the links store: this e-mail and this key are one customer.
 func appendPair(d, mail, key []byte) []byte {

@@ -3,11 +3,9 @@ package transforms
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/schemas"
-	"github.com/zeebo/xxh3"
 )
 
 // Layout of a row of the ledger. What the fold and the search for repeated orders look at
@@ -43,8 +41,7 @@ const (
 // numbers is how many numbers a row has.
 const numbers = 6
 
-// rowRoom is what a row takes at most without its texts and dimensions, and what a number
-// that is written in eight bytes at once touches behind it.
+// rowRoom is what a row takes at most without its texts and dimensions.
 const rowRoom = rowNumbers + 8*numbers + 6*binary.MaxVarintLen32
 
 // maxRowsPerFile bounds the number of a row within its file: place holds it in 40 bits.
@@ -52,63 +49,104 @@ const maxRowsPerFile = 1<<40 - 1
 
 // order is one order row, decoded. Its texts alias the row.
 type order struct {
-	hash               uint64 // of (source, order_id); a decoded row has only its tail
-	tail, owner        uint32 // of the hashes of the order and of the customer key
-	updated, ordered   int64
-	place              uint64 // file in the upper 24 bits, row in the lower 40
-	source             uint16
-	flags              byte
-	status             schemas.Status
-	currency           uint32
-	gross, discount    int64
-	refund, cost       int64
-	dims               []uint32
-	orderID, key, mail []byte
+	hash             uint64 // of (source, order_id); a decoded row has only its tail
+	tail, owner      uint32 // of the hashes of the order and of the customer key
+	updated, ordered int64
+	place            uint64 // file in the upper 24 bits, row in the lower 40
+	source           uint16
+	flags            byte
+	status           schemas.Status
+	currency         uint32
+	gross, discount  int64
+	refund, cost     int64
+	dims             []uint32
+	rank             byte   // of the namespace of id; see identity.go
+	id               []byte // of the customer; empty: nobody known
+	orderID, mail    []byte
 }
 
 // room is the length that the row of o cannot exceed.
 func (o *order) room() int {
-	return rowRoom + len(o.orderID) + len(o.key) + len(o.mail) + binary.MaxVarintLen32*len(o.dims)
+	return rowRoom + len(o.orderID) + len(o.id) + len(o.mail) + binary.MaxVarintLen32*len(o.dims)
 }
 
-// append appends the row of o to d.
-func (o *order) append(d []byte) []byte {
-	o.flags &^= flagRefundAbove | flagUpdated
+// encode writes the row of o to b, which has room for it, and returns its length.
+func (o *order) encode(b []byte) int {
+	flags := o.flags &^ (flagRefundAbove | flagUpdated)
 	after := int64(0)
 	if o.updated != schemas.NoTime {
-		o.flags |= flagUpdated
+		flags |= flagUpdated
 		after = o.updated - o.ordered // it may wrap around, and does so back
 	}
-	if o.refundAboveNet() {
-		o.flags |= flagRefundAbove
+	if o.refund > 0 && o.refundAboveNet() {
+		flags |= flagRefundAbove
 	}
-	from, room := len(d), o.room()
-	d = slices.Grow(d, room)
-	b := d[from : from+room]
 	_ = b[rowRoom-1]
 	binary.LittleEndian.PutUint32(b[rowOrder:], o.tail)
 	binary.LittleEndian.PutUint32(b[rowOwner:], o.owner)
 	binary.LittleEndian.PutUint64(b[rowOrdered:], uint64(o.ordered))
-	b[rowFlags], b[rowStatus] = o.flags, byte(o.status)
-	at, widths := uint(rowNumbers), uint32(0)
-	for k, v := range [numbers]int64{o.gross, o.discount, o.refund, o.cost, after, int64(o.place & maxRowsPerFile)} {
-		z := uint64(v)<<1 ^ uint64(v>>63)
-		binary.LittleEndian.PutUint64(b[at:], z)
-		width := uint(bits.Len64(z)+7) / 8
-		widths |= uint32(width) << (4 * k)
-		at += width
+	b[rowFlags], b[rowStatus] = flags, byte(o.status)
+	at := uint(rowNumbers)
+	w0 := putNumber(b, at, o.gross)
+	at += w0
+	w1 := putNumber(b, at, o.discount)
+	at += w1
+	w2 := putNumber(b, at, o.refund)
+	at += w2
+	w3 := putNumber(b, at, o.cost)
+	at += w3
+	w4 := putNumber(b, at, after)
+	at += w4
+	w5 := putNumber(b, at, int64(o.place&maxRowsPerFile))
+	at += w5
+	binary.LittleEndian.PutUint32(b[rowWidths:], uint32(w0|w1<<4|w2<<8|w3<<12|w4<<16|w5<<20|(at-rowNumbers)<<24))
+	if n := len(o.id); n > 0 {
+		at = putUvarint(b, at, uint64(n+1))
+		b[at] = o.rank
+		at = putBytes(b, at+1, o.id)
+	} else {
+		b[at] = 0
+		at++
 	}
-	binary.LittleEndian.PutUint32(b[rowWidths:], widths&0xffffff|uint32(at-rowNumbers)<<24)
-	b = appendText(b[:at], o.key)
-	b = appendUvarint(b, uint64(o.source))
+	at = putUvarint(b, at, uint64(o.source))
 	for _, dim := range o.dims {
-		b = appendUvarint(b, uint64(dim))
+		at = putUvarint(b, at, uint64(dim))
 	}
-	b = appendUvarint(b, uint64(o.currency))
-	b = appendText(b, o.orderID)
-	b = appendText(b, o.mail)
-	b = appendUvarint(b, o.place>>40)
-	return d[:from+len(b)]
+	at = putUvarint(b, at, uint64(o.currency))
+	at = putUvarint(b, at, uint64(len(o.orderID)))
+	at = putBytes(b, at, o.orderID)
+	at = putUvarint(b, at, uint64(len(o.mail)))
+	at = putBytes(b, at, o.mail)
+	return int(putUvarint(b, at, o.place>>40))
+}
+
+// putNumber writes a number in as many bytes as it takes, which it returns; the eight
+// bytes from at on may be overwritten.
+func putNumber(b []byte, at uint, v int64) (width uint) {
+	z := uint64(v)<<1 ^ uint64(v>>63)
+	binary.LittleEndian.PutUint64(b[at:], z)
+	return uint(bits.Len64(z)+7) / 8
+}
+
+func putUvarint(b []byte, at uint, v uint64) uint {
+	if v < 0x80 {
+		b[at] = byte(v)
+		return at + 1
+	}
+	return at + uint(binary.PutUvarint(b[at:], v))
+}
+
+// putBytes copies a text; the usual lengths without a call.
+func putBytes(b []byte, at uint, text []byte) uint {
+	n := uint(len(text))
+	if n >= 8 && n <= 16 {
+		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+		binary.LittleEndian.PutUint64(b[at:], first)
+		binary.LittleEndian.PutUint64(b[at+n-8:], last)
+	} else if n > 0 {
+		copy(b[at:], text)
+	}
+	return at + n
 }
 
 // decode fills o from a row; o.dims is reused.
@@ -124,7 +162,7 @@ func (o *order) decode(row []byte, dims int) {
 		o.updated = o.ordered + n[4]
 	}
 	r := textsOf(row)
-	o.key = r.text()
+	o.setKey(r.text())
 	o.source = uint16(r.uvarint())
 	o.dims = o.dims[:0]
 	for range dims {
@@ -134,6 +172,22 @@ func (o *order) decode(row []byte, dims int) {
 	o.orderID = r.text()
 	o.mail = r.text()
 	o.place = r.uvarint()<<40 | uint64(n[5])
+}
+
+// setKey takes rank and id from a customer key, which may be empty.
+func (o *order) setKey(key []byte) {
+	o.rank, o.id = 0, nil
+	if len(key) > 0 {
+		o.rank, o.id = key[0], key[1:]
+	}
+}
+
+// appendKey appends the customer key, if there is one.
+func (o *order) appendKey(d []byte) []byte {
+	if len(o.id) == 0 {
+		return d
+	}
+	return append(append(d, o.rank), o.id...)
 }
 
 func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOrder:]) }
@@ -217,13 +271,6 @@ func orderOf(row []byte, dims int) (source uint16, id []byte) {
 	}
 	return source, r.text()
 }
-
-// hashOrder is the hash of an order's key.
-func hashOrder(source uint16, id []byte) uint64 { return xxh3.HashSeed(id, uint64(source)) }
-
-// tail is what is kept of a hash where its partition is known: the 32 bits behind those
-// that name the partition, of which shift are left.
-func tail(hash uint64, shift uint) uint32 { return uint32(hash >> (shift - 32)) }
 
 // appendWithKey appends a row as it is but for its key, as one that is settled; owner is
 // the tail of the key's hash.
