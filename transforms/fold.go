@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -119,6 +120,7 @@ type folder struct {
 	seen     []seen
 	moments  []moment // by person and time
 	order    []rankedPerson
+	buckets  []int32 // of rank
 
 	customer Customer
 	id       []byte
@@ -151,7 +153,7 @@ type moment struct {
 
 // rankedPerson is a person's place in the order of the fold.
 type rankedPerson struct {
-	hash  uint64
+	owner uint32 // tail of the hash of the key
 	index int32
 }
 
@@ -273,18 +275,42 @@ func (f *folder) group() {
 	}
 }
 
-// rank puts the people in the order of the hashes of their keys, then of the keys.
+// rank puts the people in the order of the hashes of their keys, then of the keys. The
+// tails of the hashes are spread evenly, so that a bucket for each person nearly sorts them.
 func (f *folder) rank() {
-	f.order = f.order[:0]
+	width := bits.Len(uint(len(f.people)))
+	shift := uint(32 - width)
+	f.buckets = append(f.buckets[:0], make([]int32, 1<<width+1)...)
 	for i := range f.people {
-		f.order = append(f.order, rankedPerson{hashKey(f.people[i].key), int32(i)})
+		f.buckets[f.people[i].owner>>shift+1]++
 	}
-	slices.SortFunc(f.order, func(a, b rankedPerson) int {
-		if a.hash != b.hash {
-			return cmp.Compare(a.hash, b.hash)
+	for i := range f.buckets[1:] {
+		f.buckets[i+1] += f.buckets[i]
+	}
+	f.order = slices.Grow(f.order[:0], len(f.people))[:len(f.people)]
+	for i := range f.people {
+		owner := f.people[i].owner
+		at := &f.buckets[owner>>shift]
+		f.order[*at] = rankedPerson{owner, int32(i)}
+		*at++
+	}
+	for i := 1; i < len(f.order); i++ {
+		x := f.order[i]
+		k := i
+		for ; k > 0 && f.after(f.order[k-1], x); k-- {
+			f.order[k] = f.order[k-1]
 		}
-		return bytes.Compare(f.people[a.index].key, f.people[b.index].key)
-	})
+		f.order[k] = x
+	}
+}
+
+// after says whether person a comes after b.
+func (f *folder) after(a, b rankedPerson) bool {
+	if a.owner != b.owner {
+		return a.owner > b.owner
+	}
+	x, y := f.people[a.index].key, f.people[b.index].key
+	return cmp.Or(cmp.Compare(hashKey(x), hashKey(y)), bytes.Compare(x, y)) > 0
 }
 
 // visit builds one customer and shows it to the visitor.
@@ -297,7 +323,8 @@ func (f *folder) visit(p, i int) {
 	f.sort(p, moments)
 	c := &f.customer
 	f.id = f.l.publishedID(f.people[i].key, f.id[:0])
-	c.ID, c.Purchases, c.Days, c.Segments = f.id, c.Purchases[:0], c.Days[:0], c.Segments[:0]
+	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
+	c.Purchases = slices.Grow(c.Purchases[:0], len(moments))[:len(moments)]
 	for k := range moments {
 		row := f.row(p, moments[k].ref)
 		if k == 0 {
@@ -306,9 +333,9 @@ func (f *folder) visit(p, i int) {
 				c.Segments = append(c.Segments, uint32(r.uvarint()))
 			}
 		}
-		b := Purchase{At: moments[k].at, HasCost: row[rowFlags]&flagCost != 0, Day: f.l.rules.Calendar.LocalDay(moments[k].at)}
+		b := &c.Purchases[k]
+		b.At, b.Day, b.HasCost = moments[k].at, f.l.rules.Calendar.LocalDay(moments[k].at), row[rowFlags]&flagCost != 0
 		b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
-		c.Purchases = append(c.Purchases, b)
 	}
 	for k := range c.Purchases {
 		c.addDay(&c.Purchases[k])
