@@ -38,10 +38,39 @@ type customerRows struct {
 	names    [][]string
 	encoder  *schemas.Encoder[CustomerRow]
 	row      CustomerRow
+	starts   []cohortStarts // by first local date, from 1970-01-01 on
+}
+
+// cohortStarts are the first days of the periods that hold a date: found once for each of
+// the few thousand dates on which customers come.
+type cohortStarts struct {
+	known                bool
+	week, month, quarter schemas.Day
 }
 
 func newCustomerRows(s Settings, segments func() [][]string) *customerRows {
 	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions))}
+}
+
+// startsOf returns the first days of the periods that hold a date.
+func (c *customerRows) startsOf(day int32) cohortStarts {
+	if listed := day - firstListed; uint32(listed) < listedDays {
+		if c.starts == nil {
+			c.starts = make([]cohortStarts, listedDays)
+		}
+		x := &c.starts[listed]
+		if !x.known {
+			*x = c.findStarts(day)
+		}
+		return *x
+	}
+	return c.findStarts(day)
+}
+
+func (c *customerRows) findStarts(day int32) cohortStarts {
+	cal := c.s.Calendar
+	start := func(g Grain) schemas.Day { return schemas.Day(cal.Start(g, cal.Period(g, day))) }
+	return cohortStarts{true, start(Week), start(Month), start(Quarter)}
 }
 
 // Add appends the row of one customer.
@@ -49,37 +78,40 @@ func (c *customerRows) Add(x *Customer) {
 	if c.names == nil {
 		c.names = c.segments()
 	}
-	cal, days := c.s.Calendar, x.Days
+	days, buys := x.Days, x.Purchases
 	first, last := days[0].Day, days[len(days)-1].Day
-	start := func(g Grain) schemas.Day { return schemas.Day(cal.Start(g, cal.Period(g, first))) }
-	c.row = CustomerRow{
-		ID: x.ID, FirstOrderAt: schemas.Instant(x.Purchases[0].At), LastOrderAt: schemas.Instant(x.Purchases[len(x.Purchases)-1].At),
-		CohortWeek: start(Week), CohortMonth: start(Month), CohortQuarter: start(Quarter),
-		Orders: int64(len(x.Purchases)), OrderDays: int64(len(days)),
-		Frequency: int64(len(days) - 1), RecencyDays: int64(last - first), AgeDays: int64(c.s.LastDay - first), First: c.row.First[:0],
-	}
+	starts := c.startsOf(first)
 	r := &c.row
-	for i := range x.Purchases {
-		p := &x.Purchases[i]
-		r.GrossRevenue, r.Discounts, r.Refunds = r.GrossRevenue.Add(sumOf(p.Gross)), r.Discounts.Add(sumOf(p.Discount)), r.Refunds.Add(sumOf(p.Refund))
+	r.ID, r.FirstOrderAt, r.LastOrderAt = x.ID, schemas.Instant(buys[0].At), schemas.Instant(buys[len(buys)-1].At)
+	r.CohortWeek, r.CohortMonth, r.CohortQuarter = starts.week, starts.month, starts.quarter
+	r.Orders, r.OrderDays, r.Frequency = int64(len(buys)), int64(len(days)), int64(len(days)-1)
+	r.RecencyDays, r.AgeDays = int64(last-first), int64(c.s.LastDay-first)
+	var gross, discounts, refunds, net, cost schemas.Sum
+	for i := range buys {
+		p := &buys[i]
+		gross, discounts, refunds = gross.Add(sumOf(p.Gross)), discounts.Add(sumOf(p.Discount)), refunds.Add(sumOf(p.Refund))
 	}
-	var cost schemas.Sum
+	r.GrossRevenue, r.Discounts, r.Refunds = gross, discounts, refunds
 	unknown, month := false, int32(0)
+	r.ActiveMonths = 0
 	for i := range days {
 		d := &days[i]
-		r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
+		net, cost = net.Add(d.Net), cost.Add(d.Cost)
 		unknown = unknown || d.OrdersNoCost > 0
-		if m := cal.Period(Month, d.Day); i == 0 || m != month {
+		if m := c.s.Calendar.Period(Month, d.Day); i == 0 || m != month {
 			month = m
 			r.ActiveMonths++
 		}
 	}
+	r.NetRevenue = net
+	r.Margin, r.MonetaryValue = schemas.Opt[schemas.Sum]{}, schemas.Opt[float64]{}
 	if !unknown {
-		r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
+		r.Margin = schemas.Some(net.Sub(cost))
 	}
 	if r.Frequency > 0 {
-		r.MonetaryValue = schemas.Some(schemas.SumRatio(r.NetRevenue.Sub(days[0].Net), r.Frequency))
+		r.MonetaryValue = schemas.Some(schemas.SumRatio(net.Sub(days[0].Net), r.Frequency))
 	}
+	r.First = r.First[:0]
 	for d, code := range x.Segments {
 		r.First = append(r.First, c.names[d][code])
 	}

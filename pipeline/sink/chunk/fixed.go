@@ -15,14 +15,14 @@ func (e *Encoder) fixed(t schemas.Type) error {
 	if len(v) == 0 {
 		return e.data(format.Plain, nil, e.values.rows)
 	}
-	low, high := slices.Min(v), slices.Max(v)
+	low, high := e.values.low, e.values.high
 	width := uint64(high) - uint64(low)
 	if width == 0 && len(v) > 1 || t != schemas.Double && width < uint64(min(len(v)/8, 1<<15)) {
 		return e.near(t, low, int(width)+1)
 	}
 	switch t {
 	case schemas.Money:
-		return e.money(low, high)
+		return e.money()
 	case schemas.Double:
 		return e.doubles()
 	}
@@ -78,13 +78,13 @@ func (e *Encoder) doubles() error {
 }
 
 // money writes sums.
-func (e *Encoder) money(low, high int64) error {
+func (e *Encoder) money() error {
 	v := e.values.ints
 	if len(v) < leastBytes/moneyBytes {
 		e.payload = plain(e.payload[:0], schemas.Money, v)
 		return e.data(format.Plain, e.payload, e.values.rows)
 	}
-	e.payload = e.squeezer.money(e.payload[:0], v, low, high)
+	e.payload = e.squeezer.money(e.payload[:0], v, e.values.low, e.values.high)
 	return e.put(format.Plain, e.payload, moneyBytes*len(v), true, e.values.rows)
 }
 

@@ -18,7 +18,7 @@ const longBound = 256
 func (v *values) statistics(t schemas.Type) format.Statistics {
 	s := format.Statistics{NullCount: int64(v.nulls)}
 	switch {
-	case t == schemas.Money || len(v.ints)+len(v.lengths) == 0:
+	case len(v.ints)+len(v.lengths) == 0:
 	case t == schemas.String:
 		low, high := v.textBounds()
 		if len(low) <= longBound && len(high) <= longBound {
@@ -30,28 +30,44 @@ func (v *values) statistics(t schemas.Type) format.Statistics {
 			s.MaxValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(high))
 		}
 	case t == schemas.Bool:
-		s.MinValue, s.MaxValue = []byte{byte(slices.Min(v.ints))}, []byte{byte(slices.Max(v.ints))}
-	default:
-		s.MinValue, s.MaxValue = plain(nil, t, []int64{slices.Min(v.ints)}), plain(nil, t, []int64{slices.Max(v.ints)})
+		s.MinValue, s.MaxValue = []byte{byte(v.low)}, []byte{byte(v.high)}
+	case t != schemas.Money:
+		s.MinValue, s.MaxValue = plain(nil, t, []int64{v.low}), plain(nil, t, []int64{v.high})
 	}
 	return s
 }
 
+// textBounds compares the first eight bytes of texts as numbers, and all of them only
+// where these are the same.
 func (v *values) textBounds() (low, high []byte) {
+	lowest, highest := uint64(math.MaxUint64), uint64(0)
 	at := 0
 	for i, n := range v.lengths {
-		text := v.text[at : at+int(n)]
-		at += int(n)
-		switch {
-		case i == 0:
-			low, high = text, text
-		case string(text) < string(low):
-			low = text
-		case string(text) > string(high):
-			high = text
+		end := at + int(n)
+		head := headOf(v.text, at, int(n))
+		if head <= lowest && (i == 0 || head < lowest || string(v.text[at:end]) < string(low)) {
+			low, lowest = v.text[at:end], head
 		}
+		if head >= highest && (i == 0 || head > highest || string(v.text[at:end]) > string(high)) {
+			high, highest = v.text[at:end], head
+		}
+		at = end
 	}
 	return low, high
+}
+
+// headOf is the first eight bytes of a text of n bytes as a number, zeros behind a shorter one.
+func headOf(text []byte, at, n int) uint64 {
+	if at+8 > len(text) {
+		var b [8]byte
+		copy(b[:], text[at:at+n])
+		return binary.BigEndian.Uint64(b[:])
+	}
+	head := binary.BigEndian.Uint64(text[at:])
+	if n < 8 {
+		head &^= math.MaxUint64 >> (8 * n)
+	}
+	return head
 }
 
 // doubleBounds returns bounds by the rules of the format: a zero counts as both zeros, and

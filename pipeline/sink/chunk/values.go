@@ -3,6 +3,7 @@ package chunk
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -18,6 +19,7 @@ type values struct {
 	rows, nulls int
 	defined     []uint8 // 1 for a row that is not null; empty while there is no null
 	ints        []int64
+	low, high   int64   // least and greatest of ints
 	wide        []byte  // instead of ints: money of which a value does not fit, as Parquet stores it
 	lengths     []int32 // of texts
 	text        []byte
@@ -72,6 +74,9 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 	}
 	if overflow != 0 {
 		v.gatherWide(spans)
+	}
+	if len(v.ints) > 0 {
+		v.low, v.high = slices.Min(v.ints), slices.Max(v.ints)
 	}
 	return nil
 }
