@@ -23,8 +23,10 @@ type Encoder struct {
 	values   values
 	dict     dictionary
 	codes    []uint32
-	payload  []byte // of a page, before compression
-	packed   []byte // and after
+	bytes    []uint8 // codes of a small dictionary
+	list     values  // the texts of a dictionary
+	payload  []byte  // of a page, before compression
+	packed   []byte  // and after
 	levels   []byte
 	deltas   delta.BinaryPackedEncoding
 	runs     rle.Encoding
@@ -50,9 +52,12 @@ func (e *Encoder) Encode(out []byte, c schemas.Column, spans []Span) (_ []byte, 
 	}
 	v, from := &e.values, len(out)
 	e.out = out
-	e.meta = format.ColumnMetaData{Type: physical(c.Type), PathInSchema: []string{c.Name}, NumValues: int64(v.rows), Statistics: v.statistics(c.Type)}
+	e.meta = format.ColumnMetaData{Type: physical(c.Type), PathInSchema: []string{c.Name}, NumValues: int64(v.rows)}
 	if e.levels, err = v.definitionLevels(e.levels[:0], c.Nullable, &e.runs); err != nil {
 		return nil, meta, fmt.Errorf("column %s: %w", c.Name, err)
+	}
+	if c.Type != schemas.String { // of texts those of a dictionary will do
+		e.meta.Statistics = v.statistics(c.Type)
 	}
 	switch {
 	case c.Type == schemas.String:

@@ -36,11 +36,19 @@ func (e *Encoder) near(t schemas.Type, low int64, size int) error {
 	for i := range size {
 		e.dict.values = append(e.dict.values, low+int64(i))
 	}
-	e.codes = slices.Grow(e.codes[:0], len(e.values.ints))
-	for _, x := range e.values.ints {
-		e.codes = append(e.codes, uint32(x-low))
+	v := e.values.ints
+	if size <= 256 {
+		e.bytes = slices.Grow(e.bytes[:0], len(v))[:len(v)]
+		for i, x := range v {
+			e.bytes[i] = uint8(x - low)
+		}
+		return indexed(e, plain(nil, t, e.dict.values), size, e.bytes)
 	}
-	return e.indexed(plain(nil, t, e.dict.values), size)
+	e.codes = slices.Grow(e.codes[:0], len(v))[:len(v)]
+	for i, x := range v {
+		e.codes[i] = uint32(x - low)
+	}
+	return indexed(e, plain(nil, t, e.dict.values), size, e.codes)
 }
 
 // integers writes counts, instants and dates: as differences, unless few of them are different.
@@ -59,8 +67,7 @@ func (e *Encoder) integers(t schemas.Type) (err error) {
 	if e.dict.build(v, len(v)/4) {
 		n := len(e.dict.values)
 		if n*size+len(v)*bits.Len(uint(n-1))/8 < len(e.payload) {
-			e.codes = e.dict.codes
-			return e.indexed(plain(nil, t, e.dict.values), n)
+			return e.listed(t)
 		}
 	}
 	return e.data(format.DeltaBinaryPacked, e.payload, e.values.rows)
@@ -70,11 +77,20 @@ func (e *Encoder) integers(t schemas.Type) (err error) {
 func (e *Encoder) doubles() error {
 	v := e.values.ints
 	if e.dict.build(v, len(v)*5/8) {
-		e.codes = e.dict.codes
-		return e.indexed(plain(nil, schemas.Double, e.dict.values), len(e.dict.values))
+		return e.listed(schemas.Double)
 	}
 	e.payload = plain(e.payload[:0], schemas.Double, v)
 	return e.data(format.Plain, e.payload, e.values.rows)
+}
+
+// listed writes the dictionary that has been built, and the indexes into it.
+func (e *Encoder) listed(t schemas.Type) error {
+	list, n := plain(nil, t, e.dict.values), len(e.dict.values)
+	if n <= 256 {
+		e.bytes = bytesOf(e.bytes, e.dict.codes)
+		return indexed(e, list, n, e.bytes)
+	}
+	return indexed(e, list, n, e.dict.codes)
 }
 
 // money writes sums.
@@ -127,4 +143,18 @@ func narrow(v []int64) []int32 {
 		b[i] = int32(x)
 	}
 	return b
+}
+
+// bounds are the least and the greatest of some values.
+func bounds(v []int64) (low, high int64) {
+	low, high = v[0], v[0]
+	low2, high2 := low, high // two of each, so that no comparison waits for the one before
+	for ; len(v) >= 2; v = v[2:] {
+		low, high = min(low, v[0]), max(high, v[0])
+		low2, high2 = min(low2, v[1]), max(high2, v[1])
+	}
+	for _, x := range v {
+		low, high = min(low, x), max(high, x)
+	}
+	return min(low, low2), max(high, high2)
 }

@@ -3,7 +3,6 @@ package chunk
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -76,7 +75,7 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 		v.gatherWide(spans)
 	}
 	if len(v.ints) > 0 {
-		v.low, v.high = slices.Min(v.ints), slices.Max(v.ints)
+		v.low, v.high = bounds(v.ints)
 	}
 	return nil
 }
