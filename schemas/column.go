@@ -1,8 +1,10 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -33,26 +35,29 @@ type validity struct {
 	nulls int
 }
 
-func (v *validity) append(valid bool) {
-	if v.n&7 == 0 {
-		v.bits = append(v.bits, 0)
+// append adds up to 64 bits, the first one in the lowest. All but the last bits before Take
+// come in blocks of 64, so that every block begins with a byte.
+func (v *validity) append(word uint64, n int) {
+	v.bits = binary.LittleEndian.AppendUint64(v.bits, word)[:len(v.bits)+(n+7)/8]
+	v.n += n
+	v.nulls += n - bits.OnesCount64(word)
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
 	}
-	if valid {
-		v.bits[v.n>>3] |= 1 << (v.n & 7)
-	} else {
-		v.nulls++
-	}
-	v.n++
+	return 0
 }
 
 // buffer returns the bits for an array, nil where nothing is null, and starts anew.
 func (v *validity) buffer() (b *memory.Buffer, nulls int) {
-	bits := v.bits
+	kept := v.bits
 	if nulls = v.nulls; nulls > 0 {
-		b = handOver(bits)
-		bits = fresh[byte](len(bits))
+		b = handOver(kept)
+		kept = fresh[byte](len(kept))
 	}
-	*v = validity{bits: bits[:0]}
+	*v = validity{bits: kept[:0]}
 	return b, nulls
 }
 
@@ -73,13 +78,16 @@ func (c *fixedColumn[T]) gather(f fields, nullable bool) error {
 			to[i] = *fieldOf[T](f, i)
 		}
 	} else {
+		word := uint64(0)
 		for i := range to {
 			v := fieldOf[Opt[T]](f, i)
 			to[i] = v.Value
-			if c.valid.append(v.Valid); !v.Valid {
+			if !v.Valid {
 				clear(to[i : i+1])
 			}
+			word |= bit(v.Valid) << i
 		}
+		c.valid.append(word, f.n)
 	}
 	if doubles, ok := any(to).([]float64); ok {
 		return publishable(doubles)
@@ -113,14 +121,19 @@ type boolColumn struct {
 
 // gather adds fields of type bool, or Opt[bool] where the column is nullable.
 func (c *boolColumn) gather(f fields, nullable bool) error {
+	values, valid := uint64(0), uint64(0)
 	for i := range f.n {
 		if !nullable {
-			c.values.append(*fieldOf[bool](f, i))
+			values |= bit(*fieldOf[bool](f, i)) << i
 			continue
 		}
 		v := fieldOf[Opt[bool]](f, i)
-		c.values.append(v.Valid && v.Value)
-		c.valid.append(v.Valid)
+		values |= bit(v.Valid && v.Value) << i
+		valid |= bit(v.Valid) << i
+	}
+	c.values.append(values, f.n)
+	if nullable {
+		c.valid.append(valid, f.n)
 	}
 	return nil
 }
@@ -149,17 +162,22 @@ func addText[T string | []byte](c *textColumn, v T) {
 
 // gather adds fields of type string, or Opt[string] where the column is nullable.
 func (c *textColumn) gather(f fields, nullable bool) error {
+	word := uint64(0)
 	for i := range f.n {
 		if !nullable {
 			addText(c, *fieldOf[string](f, i))
 			continue
 		}
 		v := fieldOf[Opt[string]](f, i)
-		if c.valid.append(v.Valid); !v.Valid {
+		if v.Valid {
+			addText(c, v.Value)
+		} else {
 			addText(c, "")
-			continue
 		}
-		addText(c, v.Value)
+		word |= bit(v.Valid) << i
+	}
+	if nullable {
+		c.valid.append(word, f.n)
 	}
 	return nil
 }

@@ -75,7 +75,8 @@ type lateColumn struct {
 	name     string
 }
 
-// blockRows is the number of rows of a block: few enough to stay in the nearest cache.
+// blockRows is the number of rows of a block: few enough to stay in the nearest cache, and
+// as many as a word has bits.
 const blockRows = 64
 
 // NewEncoder returns an encoder without rows.
@@ -120,12 +121,19 @@ func NewEncoder[T any](t Table) *Encoder[T] {
 	return e
 }
 
+// Row is a place where the next row can be made, which saves Append a copy. What it holds
+// is left from an earlier row.
+func (e *Encoder[T]) Row() *T { return &e.block[:len(e.block)+1][len(e.block)] }
+
 // Append adds a row. A value that cannot be published, NaN or infinite, is an error of Take.
 func (e *Encoder[T]) Append(row *T) {
 	for _, add := range e.early {
 		add(unsafe.Pointer(row))
 	}
-	e.block = append(e.block, *row)
+	if place := e.Row(); place != row {
+		*place = *row
+	}
+	e.block = e.block[:len(e.block)+1]
 	e.rows++
 	if len(e.block) == blockRows {
 		e.gather()

@@ -37,7 +37,6 @@ type customerRows struct {
 	segments func() [][]string
 	names    [][]string
 	encoder  *schemas.Encoder[CustomerRow]
-	row      CustomerRow
 	starts   []cohortStarts // by first local date, from 1970-01-01 on
 }
 
@@ -81,7 +80,7 @@ func (c *customerRows) Add(x *Customer) {
 	days, buys := x.Days, x.Purchases
 	first, last := days[0].Day, days[len(days)-1].Day
 	starts := c.startsOf(first)
-	r := &c.row
+	r := c.encoder.Row()
 	r.ID, r.FirstOrderAt, r.LastOrderAt = x.ID, schemas.Instant(buys[0].At), schemas.Instant(buys[len(buys)-1].At)
 	r.CohortWeek, r.CohortMonth, r.CohortQuarter = starts.week, starts.month, starts.quarter
 	r.Orders, r.OrderDays, r.Frequency = int64(len(buys)), int64(len(days)), int64(len(days)-1)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 
 	"github.com/cohortline/cohortline/pipeline/sink/chunk"
 	"github.com/cohortline/cohortline/schemas"
@@ -64,6 +63,7 @@ type parquetWriter struct {
 	limit   int
 	at      int64
 	pending []chan encoded // row groups on their way, in their order
+	idle    []*worker
 	file    format.FileMetaData
 }
 
@@ -81,8 +81,6 @@ type worker struct {
 	bytes   []byte
 }
 
-var workers sync.Pool
-
 // encode takes the rows of g and encodes them in the background. Before that it writes the
 // oldest row group if enough are on their way.
 func (p *parquetWriter) encode(g *group) error {
@@ -91,23 +89,25 @@ func (p *parquetWriter) encode(g *group) error {
 			return err
 		}
 	}
-	done, rows := make(chan encoded, 1), *g
-	*g = newGroup(len(p.table.Columns))
+	if len(p.idle) == 0 {
+		e, err := chunk.NewEncoder()
+		if err != nil {
+			return fmt.Errorf("table %s: %w", p.table.Name, err)
+		}
+		p.idle = append(p.idle, &worker{encoder: e})
+	}
+	last := len(p.idle) - 1
+	done, rows, wk := make(chan encoded, 1), *g, p.idle[last]
+	*g, p.idle = newGroup(len(p.table.Columns)), p.idle[:last]
 	p.pending = append(p.pending, done)
-	go func() { done <- encodeGroup(p.table, &rows) }()
+	go func() {
+		defer rows.release()
+		done <- wk.encode(p.table, &rows)
+	}()
 	return nil
 }
 
-func encodeGroup(t schemas.Table, g *group) encoded {
-	defer g.release()
-	wk, ok := workers.Get().(*worker)
-	if !ok {
-		e, err := chunk.NewEncoder()
-		if err != nil {
-			return encoded{err: err}
-		}
-		wk = &worker{encoder: e}
-	}
+func (wk *worker) encode(t schemas.Table, g *group) encoded {
 	x := encoded{worker: wk, rows: g.rows}
 	out := wk.bytes[:0]
 	for i, c := range t.Columns {
@@ -138,7 +138,7 @@ func (p *parquetWriter) write() error {
 	p.file.RowGroups = append(p.file.RowGroups, g)
 	p.file.NumRows += g.NumRows
 	err := p.put(x.bytes)
-	workers.Put(x.worker)
+	p.idle = append(p.idle, x.worker)
 	return err
 }
 

@@ -19,17 +19,18 @@ type Span struct {
 // Encoder encodes column chunks, one after the other. Its memory is reused; it belongs to
 // one goroutine at a time.
 type Encoder struct {
-	squeezer *squeezer
-	values   values
-	dict     dictionary
-	codes    []uint32
-	bytes    []uint8 // codes of a small dictionary
-	list     values  // the texts of a dictionary
-	payload  []byte  // of a page, before compression
-	packed   []byte  // and after
-	levels   []byte
-	deltas   delta.BinaryPackedEncoding
-	runs     rle.Encoding
+	squeezer              *squeezer
+	values                values
+	dict                  dictionary
+	bytes                 []uint8 // codes of a small dictionary
+	list                  values  // the texts of a dictionary
+	payload               []byte  // of a page, before compression
+	packed                []byte  // and after
+	plainList, packedList []byte  // the page of a dictionary, before and after
+	dates                 []int32
+	levels                []byte
+	deltas                delta.BinaryPackedEncoding
+	runs                  rle.Encoding
 
 	out  []byte
 	meta format.ColumnMetaData

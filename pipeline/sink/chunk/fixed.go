@@ -18,7 +18,7 @@ func (e *Encoder) fixed(t schemas.Type) error {
 	low, high := e.values.low, e.values.high
 	width := uint64(high) - uint64(low)
 	if width == 0 && len(v) > 1 || t != schemas.Double && width < uint64(min(len(v)/8, 1<<15)) {
-		return e.near(t, low, int(width)+1)
+		return e.near(t, low, int(width))
 	}
 	switch t {
 	case schemas.Money:
@@ -29,26 +29,39 @@ func (e *Encoder) fixed(t schemas.Type) error {
 	return e.integers(t)
 }
 
-// near writes values that lie close together: the dictionary lists every value from low
-// on, present or not, so that an index is a difference.
-func (e *Encoder) near(t schemas.Type, low int64, size int) error {
-	e.dict.values = e.dict.values[:0]
-	for i := range size {
-		e.dict.values = append(e.dict.values, low+int64(i))
-	}
-	v := e.values.ints
-	if size <= 256 {
+// near writes values between low and low+width: what stands for a value in a table of
+// that size is its index in the dictionary, which is sorted.
+func (e *Encoder) near(t schemas.Type, low int64, width int) error {
+	v, list := e.values.ints, e.dict.values[:0]
+	if width < 256 { // every value is listed, present or not: the index is a difference
+		for i := range width + 1 {
+			list = append(list, low+int64(i))
+		}
+		e.dict.values = list
 		e.bytes = slices.Grow(e.bytes[:0], len(v))[:len(v)]
 		for i, x := range v {
 			e.bytes[i] = uint8(x - low)
 		}
-		return indexed(e, plain(nil, t, e.dict.values), size, e.bytes)
+		e.plainList = plain(e.plainList[:0], t, list)
+		return indexed(e, e.plainList, len(list), e.bytes)
 	}
-	e.codes = slices.Grow(e.codes[:0], len(v))[:len(v)]
+	e.dict.room(width) // twice as long at least
+	index := e.dict.table[:width+1]
+	for _, x := range v {
+		index[x-low] = 1
+	}
+	for i, present := range index {
+		if present != 0 {
+			index[i] = uint32(len(list))
+			list = append(list, low+int64(i))
+		}
+	}
+	e.dict.values, e.dict.codes = list, slices.Grow(e.dict.codes[:0], len(v))[:len(v)]
+	codes := e.dict.codes
 	for i, x := range v {
-		e.codes[i] = uint32(x - low)
+		codes[i] = index[x-low]
 	}
-	return indexed(e, plain(nil, t, e.dict.values), size, e.codes)
+	return e.listed(t)
 }
 
 // integers writes counts, instants and dates: as differences, unless few of them are different.
@@ -57,7 +70,8 @@ func (e *Encoder) integers(t schemas.Type) (err error) {
 	size := physicalSize(t)
 	e.payload = e.payload[:0]
 	if size == 4 {
-		e.payload, err = e.deltas.EncodeInt32(e.payload, narrow(v))
+		e.dates = narrow(e.dates[:0], v)
+		e.payload, err = e.deltas.EncodeInt32(e.payload, e.dates)
 	} else {
 		e.payload, err = e.deltas.EncodeInt64(e.payload, v)
 	}
@@ -85,12 +99,13 @@ func (e *Encoder) doubles() error {
 
 // listed writes the dictionary that has been built, and the indexes into it.
 func (e *Encoder) listed(t schemas.Type) error {
-	list, n := plain(nil, t, e.dict.values), len(e.dict.values)
+	e.plainList = plain(e.plainList[:0], t, e.dict.values)
+	n := len(e.dict.values)
 	if n <= 256 {
 		e.bytes = bytesOf(e.bytes, e.dict.codes)
-		return indexed(e, list, n, e.bytes)
+		return indexed(e, e.plainList, n, e.bytes)
 	}
-	return indexed(e, list, n, e.dict.codes)
+	return indexed(e, e.plainList, n, e.dict.codes)
 }
 
 // money writes sums.
@@ -137,12 +152,11 @@ func physicalSize(t schemas.Type) int {
 	}
 }
 
-func narrow(v []int64) []int32 {
-	b := make([]int32, len(v))
-	for i, x := range v {
-		b[i] = int32(x)
+func narrow(to []int32, v []int64) []int32 {
+	for _, x := range v {
+		to = append(to, int32(x))
 	}
-	return b
+	return to
 }
 
 // bounds are the least and the greatest of some values.

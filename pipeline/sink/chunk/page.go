@@ -28,11 +28,11 @@ func (e *Encoder) dictionaryAndData(dictionary []byte, size int, payload []byte,
 			e.packed = packed
 		}
 	}
-	list, smaller := e.squeezer.page(nil, dictionary)
-	switch {
-	case !smaller && ok: // a chunk is compressed whole, only data pages may say that they are not
-		list = e.squeezer.literals(nil, dictionary)
-	case !smaller:
+	list, smaller := e.squeezer.page(e.packedList[:0], dictionary)
+	if !smaller && ok { // a chunk is compressed whole, only data pages may say that they are not
+		list = e.squeezer.literals(list, dictionary)
+	}
+	if e.packedList = list; !smaller && !ok {
 		list = dictionary
 	}
 	header := format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: int32(len(dictionary)), CompressedPageSize: int32(len(list)),

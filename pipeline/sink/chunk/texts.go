@@ -25,13 +25,12 @@ func (e *Encoder) texts() error {
 	if e.textDictionary() {
 		e.meta.Statistics = list.statistics(schemas.String)
 		e.meta.Statistics.NullCount = int64(v.nulls)
-		e.payload = e.payload[:0]
-		var page []byte
-		at := 0
+		page, at := e.plainList[:0], 0
 		for _, n := range list.lengths {
 			page = append(binary.LittleEndian.AppendUint32(page, uint32(n)), list.text[at:at+int(n)]...)
 			at += int(n)
 		}
+		e.plainList = page
 		if len(list.lengths) <= 256 {
 			e.bytes = bytesOf(e.bytes, e.dict.codes)
 			return indexed(e, page, len(list.lengths), e.bytes)
