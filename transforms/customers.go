@@ -37,39 +37,11 @@ type customerRows struct {
 	segments func() [][]string
 	names    [][]string
 	encoder  *schemas.Encoder[CustomerRow]
-	starts   []cohortStarts // by first local date, from 1970-01-01 on
-}
-
-// cohortStarts are the first days of the periods that hold a date: found once for each of
-// the few thousand dates on which customers come.
-type cohortStarts struct {
-	known                bool
-	week, month, quarter schemas.Day
+	starts   periodStarts
 }
 
 func newCustomerRows(s Settings, segments func() [][]string) *customerRows {
-	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions))}
-}
-
-// startsOf returns the first days of the periods that hold a date.
-func (c *customerRows) startsOf(day int32) cohortStarts {
-	if listed := day - firstListed; uint32(listed) < listedDays {
-		if c.starts == nil {
-			c.starts = make([]cohortStarts, listedDays)
-		}
-		x := &c.starts[listed]
-		if !x.known {
-			*x = c.findStarts(day)
-		}
-		return *x
-	}
-	return c.findStarts(day)
-}
-
-func (c *customerRows) findStarts(day int32) cohortStarts {
-	cal := c.s.Calendar
-	start := func(g Grain) schemas.Day { return schemas.Day(cal.Start(g, cal.Period(g, day))) }
-	return cohortStarts{true, start(Week), start(Month), start(Quarter)}
+	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions)), starts: periodStarts{cal: s.Calendar}}
 }
 
 // Add appends the row of one customer.
@@ -79,10 +51,9 @@ func (c *customerRows) Add(x *Customer) {
 	}
 	days, buys := x.Days, x.Purchases
 	first, last := days[0].Day, days[len(days)-1].Day
-	starts := c.startsOf(first)
 	r := c.encoder.Row()
 	r.ID, r.FirstOrderAt, r.LastOrderAt = x.ID, schemas.Instant(buys[0].At), schemas.Instant(buys[len(buys)-1].At)
-	r.CohortWeek, r.CohortMonth, r.CohortQuarter = starts.week, starts.month, starts.quarter
+	r.CohortWeek, r.CohortMonth, r.CohortQuarter = c.starts.of(Week, first), c.starts.of(Month, first), c.starts.of(Quarter, first)
 	r.Orders, r.OrderDays, r.Frequency = int64(len(buys)), int64(len(days)), int64(len(days)-1)
 	r.RecencyDays, r.AgeDays = int64(last-first), int64(c.s.LastDay-first)
 	var gross, discounts, refunds, net, cost schemas.Sum
@@ -140,12 +111,13 @@ type periodRows struct {
 	s       Settings
 	grains  []Grain // sorted by name
 	encoder *schemas.Encoder[PeriodRow]
+	starts  periodStarts
 }
 
 func newPeriodRows(s Settings) *periodRows {
 	grains := slices.Clone(s.Grains)
 	slices.SortFunc(grains, func(a, b Grain) int { return strings.Compare(Grains[a], Grains[b]) })
-	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods)}
+	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods), starts: periodStarts{cal: s.Calendar}}
 }
 
 // Add appends the rows of one customer.
@@ -156,14 +128,15 @@ func (p *periodRows) Add(x *Customer) {
 		before := cohort
 		for i := 0; i < len(x.Days); {
 			period := cal.Period(g, x.Days[i].Day)
-			r := PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: schemas.Day(cal.Start(g, period)), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
+			r := p.encoder.Row()
+			*r = PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: p.starts.of(g, x.Days[i].Day), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
 			unknown := false
-			var cost schemas.Sum
+			var net, cost schemas.Sum
 			for ; i < len(x.Days) && cal.Period(g, x.Days[i].Day) == period; i++ {
 				d := &x.Days[i]
 				r.Orders += int64(d.Orders)
 				unknown = unknown || d.OrdersNoCost > 0
-				r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
+				net, cost = net.Add(d.Net), cost.Add(d.Cost)
 			}
 			switch period {
 			case cohort:
@@ -172,10 +145,32 @@ func (p *periodRows) Add(x *Customer) {
 				r.Lifecycle = lifecycleReturning
 			}
 			before = period
-			if !unknown {
-				r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
+			if r.NetRevenue = net; !unknown {
+				r.Margin = schemas.Some(net.Sub(cost))
 			}
-			p.encoder.Append(&r)
+			p.encoder.Append(r)
 		}
 	}
+}
+
+// periodStarts finds the first day of the period that holds a date: by the calendar once
+// for each date, of which there are a few thousand, and then in a list.
+type periodStarts struct {
+	cal  *Calendar
+	back [len(Grains)][]uint16 // by date from firstListed on: days back to the first, and one; 0 is unknown
+}
+
+func (p *periodStarts) of(g Grain, day int32) schemas.Day {
+	i := day - firstListed
+	if uint32(i) >= listedDays {
+		return schemas.Day(p.cal.Start(g, p.cal.Period(g, day)))
+	}
+	if p.back[g] == nil {
+		p.back[g] = make([]uint16, listedDays)
+	}
+	back := &p.back[g][i]
+	if *back == 0 {
+		*back = uint16(day-p.cal.Start(g, p.cal.Period(g, day))) + 1
+	}
+	return schemas.Day(day - int32(*back) + 1)
 }

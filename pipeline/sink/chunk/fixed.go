@@ -94,7 +94,11 @@ func (e *Encoder) doubles() error {
 		return e.listed(schemas.Double)
 	}
 	e.payload = plain(e.payload[:0], schemas.Double, v)
-	return e.data(format.Plain, e.payload, e.values.rows)
+	packed, ok := e.squeezer.search(e.packed[:0], e.payload) // a page is full of values that come again, a part of it is not
+	if e.packed = packed; !ok {
+		packed = e.payload
+	}
+	return e.put(format.Plain, packed, len(e.payload), ok, e.values.rows)
 }
 
 // listed writes the dictionary that has been built, and the indexes into it.
