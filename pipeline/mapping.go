@@ -67,7 +67,7 @@ type input struct {
 	codes []uint32
 	why   []string
 
-	known map[string]translated // texts that have been translated
+	known *translations // of texts
 }
 
 func (in *input) present() bool { return in.col >= 0 || in.fixed != nil || in.expr != nil || in.row }

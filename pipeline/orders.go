@@ -257,6 +257,16 @@ func (m *OrderMapper) value(b *source.Batch, in *input, i int) (cell, bool) {
 
 // strings fills a column of ids. Plain text is taken as it lies in the batch.
 func (m *OrderMapper) strings(b *source.Batch, in *input, to *schemas.Strings, required bool) {
+	if text := plainText(b, in); text != nil { // a null is an empty text
+		to.Data = text.Data
+		to.Start, to.End = append(to.Start[:0], text.Start...), append(to.End[:0], text.End...)
+		for i, from := range to.Start {
+			if n := to.End[i] - from; n > maxID || n == 0 && required {
+				m.checkID(i, in, required, to.At(i))
+			}
+		}
+		return
+	}
 	if in.col >= 0 && in.values == nil {
 		if c := &b.Cols[in.col]; c.Kind == source.Text {
 			src := c

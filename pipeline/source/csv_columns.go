@@ -16,7 +16,8 @@ type csvColumns struct {
 	validate bool
 	b        *textColumns
 	bases    []uint32 // by row: the separator before its first field, in ends
-	special  []int32  // rows that need more than a look at their separators
+	quoted   []int32  // rows that may have quoted fields, and else are plain
+	special  []int32  // rows that need a look at each of their values
 }
 
 // fill makes the batch of some rows, the first of which has the given number.
@@ -36,25 +37,26 @@ func (c *csvColumns) fill(rows []csvRow, number int64) {
 	c.b.setData(c.text)
 }
 
-// fillPlain fills in the values of rows without quotes, column by column, and lists the
-// other rows.
+// fillPlain fills in the values of plain rows column by column, and lists the other rows.
 func (c *csvColumns) fillPlain(rows []csvRow) {
 	width := len(c.file.fields)
-	bases, special, ends := c.bases[:0], c.special[:0], c.ends
+	bases, quoted, special, ends := c.bases[:0], c.quoted[:0], c.special[:0], c.ends
 	for i, r := range rows {
 		base := r.first - 1
 		switch {
 		case int(r.fields) != width || r.kind > quotedRow:
 			special, base = append(special, int32(i)), 0
-		case r.kind == quotedRow || !c.clean || ends[r.first+r.fields-1]-ends[base] > uint32(c.file.maxField):
+		case !c.clean || ends[r.first+r.fields-1]-ends[base] > uint32(c.file.maxField):
 			special = append(special, int32(i))
+		case r.kind == quotedRow:
+			quoted = append(quoted, int32(i))
 		}
 		bases = append(bases, base)
 	}
 	for len(ends) <= width { // so that place 0 is one for every row
 		ends = append(ends, 0)
 	}
-	c.bases, c.special, c.ends = bases, special, ends
+	c.bases, c.quoted, c.special, c.ends = bases, quoted, special, ends
 	for k, w := range c.want {
 		col := &c.b.Cols[k]
 		begin, end := col.Start[:len(bases)], col.End[:len(bases)]
@@ -67,6 +69,11 @@ func (c *csvColumns) fillPlain(rows []csvRow) {
 				if to > begin[i] && c.text[to-1] == '\r' {
 					end[i]--
 				}
+			}
+		}
+		for _, i := range quoted {
+			if begin[i] < end[i] && c.text[begin[i]] == '"' {
+				begin[i], end[i] = c.value(rows[i], w)
 			}
 		}
 	}

@@ -236,7 +236,7 @@ func FuzzCSVRows(f *testing.F) {
 func TestScanUnderstandsQuotes(t *testing.T) {
 	for text, want := range map[string]bool{
 		strings.Repeat("a,\"b,c\",\"d\"\"e\"\n\"\",\"\"\"\",\"f\ng\"\r\n", 20): true,
-		strings.Repeat(strings.Repeat("x", 63)+",\"b\"\n", 3):                 true,
+		strings.Repeat(strings.Repeat("x", 63)+",\"b\"\n", 3):                  true,
 		"a,b\"\n": false,
 	} {
 		c := newCSVRows(&csvFile{delim: ','})
