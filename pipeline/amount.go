@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	encoding "encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"github.com/cohortline/cohortline/schemas"
@@ -78,6 +80,36 @@ func parseAmount(b []byte, mark, group byte) (v int64, reason string) {
 	}
 	return v, ""
 }
+
+// shortAmount is parseAmount for what most amounts are: up to eight digits and a decimal
+// mark at Data[from:to], at most four of them behind the mark. A false ok leaves the text
+// to parseAmount. It reads the eight bytes that end with the text as one word.
+func shortAmount(data []byte, from, to uint32, mark byte) (v int64, ok bool) {
+	const ones, tops, zeros = 0x0101010101010101, 0x8080808080808080, 0x3030303030303030
+	n := to - from
+	if n == 0 || n > 8 || to < 8 || int(to) > len(data) {
+		return 0, false
+	}
+	w := encoding.LittleEndian.Uint64(data[to-8:to])>>(64-8*n)<<(64-8*n) | zeros>>(8*n)
+	places := 0
+	if x := w ^ ones*uint64(mark); (x-ones)&^x&tops != 0 {
+		at := bits.TrailingZeros64((x-ones)&^x&tops) &^ 7 // the bit of the mark, which is taken out
+		places = 7 - at/8
+		w = w&(^uint64(0xff)<<at) | w&(1<<at-1)<<8 | '0'
+		if n == 1 || places > schemas.Scale {
+			return 0, false
+		}
+	}
+	w ^= zeros
+	if (w|(w+0x7676767676767676))&tops != 0 { // a byte that is no digit
+		return 0, false
+	}
+	w = w*10 + w>>8 // pairs of digits in the even bytes, then fours, then all
+	w = (w&0x000000ff000000ff*0x000f424000000064 + w>>16&0x000000ff000000ff*0x0000271000000001) >> 32
+	return int64(w) * powersOfTen[schemas.Scale-places], true
+}
+
+var powersOfTen = [...]int64{1, 10, 100, 1000, 10_000}
 
 // scaleAmount turns an integer × 10^-scale into ten-thousandths, exactly.
 func scaleAmount(v int64, scale int) (int64, string) {

@@ -22,12 +22,20 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 		return times, nil
 	}
 	text := plainText(b, in)
+	iso := text != nil && (in.time.Format == "" || in.time.Format == "iso")
 	for i := range b.N {
 		to[i] = schemas.NoTime
 		if m.skip[i] {
 			continue
 		}
-		if text != nil { // what most rows of most files hold
+		if iso { // what most rows of most files hold
+			var ok bool
+			if to[i], ok = parseInstant(text.At(i)); ok {
+				continue
+			}
+			to[i] = schemas.NoTime
+		}
+		if text != nil {
 			if p, ok := in.parse(text.At(i)); ok && p.instant && p.micros >= minInstant && p.micros <= maxInstant {
 				to[i] = p.micros
 				continue
@@ -81,6 +89,13 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 			continue
 		}
 		if text != nil { // what most rows of most files hold
+			if a, ok := shortAmount(text.Data, text.Start[i], text.End[i], mark); ok {
+				to[i] = a
+				if known != nil {
+					known[i] = true
+				}
+				continue
+			}
 			v := text.At(i)
 			if len(v) == 0 && !required {
 				continue
@@ -316,44 +331,23 @@ func translateCodes[T schemas.Status | uint32](m *OrderMapper, c *source.Column,
 	}
 }
 
-// maxRemembered is how many different texts of a column are remembered with their codes.
-const maxRemembered = 4096
-
 // translateText is translate for texts, of which f is asked for each but once, as long as
 // there are not too many.
 func translateText[T schemas.Status | uint32](m *OrderMapper, b *source.Batch, in *input, text *schemas.Strings, to []T, f func(v []byte) (uint32, string)) {
 	if in.known == nil {
-		in.known = make(map[string]translated)
+		in.known = new(translations)
 	}
-	var last []byte
-	var t translated
-	have := false
 	for i := range to {
 		if m.skip[i] {
 			to[i] = 0
 			continue
 		}
-		if v := text.At(i); !have || string(v) != string(last) {
-			last, have = v, true
-			var known bool
-			if t, known = in.known[string(v)]; !known {
-				t.code, t.why = f(v)
-				if len(in.known) < maxRemembered {
-					in.known[string(v)] = t
-				}
-			}
-		}
+		t := in.known.of(text.Data, text.Start[i], text.End[i], f)
 		if t.why != "" {
 			m.blame(i, t.why, in.name, at(&b.Cols[in.col], i))
 		}
 		to[i] = T(t.code)
 	}
-}
-
-// translated is the number of a text, or why it has none.
-type translated struct {
-	code uint32
-	why  string
 }
 
 func dictLen(c *source.Column) int { return max(len(c.Start), len(c.Ints), len(c.Floats)) }

@@ -68,14 +68,14 @@ const MaxRejects = 1_000_000
 func ExtractOrders(ctx context.Context, inputs []Input, env MapEnv, threads int, writer func() OrderWriter, observe Observer) (*Extracted, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x := &extraction{ctx: ctx, inputs: inputs, env: env, observe: observe, start: time.Now(), result: &Extracted{Rows: make(map[string]int64)}}
+	x := &extraction{ctx: ctx, inputs: inputs, env: env, observe: observe, threads: max(1, threads), start: time.Now(), result: &Extracted{Rows: make(map[string]int64)}}
 	for _, in := range inputs {
 		x.total += in.Object.Size
 	}
 	var wg sync.WaitGroup
 	var once sync.Once
 	var failed error
-	for range max(1, threads) {
+	for range x.threads {
 		wg.Go(func() {
 			w := writer()
 			defer w.Close()
@@ -98,6 +98,7 @@ type extraction struct {
 	inputs  []Input
 	env     MapEnv
 	observe Observer
+	threads int
 	start   time.Time
 	total   int64
 
@@ -139,7 +140,9 @@ func (x *extraction) take() (*opened, int, error) {
 		}
 		in := x.inputs[x.next]
 		x.next++
-		file, err := source.Open(x.ctx, in.Object, in.Spec.Format)
+		format := in.Spec.Format
+		format.Threads = x.threads
+		file, err := source.Open(x.ctx, in.Object, format)
 		if err != nil {
 			return nil, 0, err
 		}

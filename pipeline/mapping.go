@@ -68,7 +68,7 @@ type input struct {
 	why    []string
 	faulty bool // an entry of why is not empty
 
-	known map[string]translated // texts that have been translated
+	known *translations // of texts
 }
 
 func (in *input) present() bool { return in.col >= 0 || in.fixed != nil || in.expr != nil || in.row }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	encoding "encoding/binary"
 	"strings"
 	"time"
 )
@@ -9,6 +10,31 @@ import (
 type parsed struct {
 	micros  int64
 	instant bool
+}
+
+// parseInstant reads the form that most exports have, 2026-03-29T00:59:59Z, in eight-byte
+// words; a false ok leaves the text to the others.
+func parseInstant(b []byte) (micros int64, ok bool) {
+	if len(b) != 20 {
+		return 0, false
+	}
+	const (
+		date  = 0x2d30302d30303030 // "0000-00-", the first byte lowest
+		clock = 0x30303a3030543030 // "00T00:00"
+	)
+	d, c, s := encoding.LittleEndian.Uint64(b)^date, encoding.LittleEndian.Uint64(b[8:])^clock, encoding.LittleEndian.Uint32(b[16:])^0x5a30303a // ":00Z"
+	// Now digits are 0 to 9 and the marks between them 0. A byte beyond that gets its
+	// upper bit when 0x76 or 0x7f is added, or has it.
+	if (d|(d+0x7f76767f76767676)|c|(c+0x76767f76767f7676))&0x8080808080808080 != 0 || (s|(s+0x7f76767f))&0x80808080 != 0 {
+		return 0, false
+	}
+	d, c, s = d*10+d>>8, c*10+c>>8, s*10+s>>8 // bytes of two digits, each where its first digit was
+	hour, minute, second := int64(c>>24&0xff), int64(c>>48&0xff), int64(s>>8&0xff)
+	if hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
+	days, ok := daysOfDate(int(d&0xff)*100+int(d>>16&0xff), int(d>>40&0xff), int(c&0xff))
+	return days*microsPerDay + (hour*3600+minute*60+second)*microsPerSecond, ok
 }
 
 // parseISO reads ISO 8601: a date, or date and time with optional seconds, fraction

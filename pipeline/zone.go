@@ -58,14 +58,25 @@ func floorDay(t int64) int64 {
 
 // daysOfDate is the days since 1970-01-01 of a date, and whether there is such a date.
 func daysOfDate(y, m, d int) (int64, bool) {
-	if m < 1 || m > 12 || d < 1 || d > 31 || y < 1 || y > 9999 {
+	if m < 1 || m > 12 || d < 1 || y < 1 || y > 9999 || d > daysOfMonth(y, m) {
 		return 0, false
 	}
-	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
-	if t.Day() != d {
-		return 0, false
+	if m <= 2 { // years begin in March here, so that the leap day is the last
+		y, m = y-1, m+12
 	}
-	return floorDay(t.UnixMicro()), true
+	const epoch = 719_469 // the days from 1 March of year 0 to 1970-01-01, and the first of a month is day 1
+	return int64(365*y+y/4-y/100+y/400+(153*m-457)/5+d) - epoch, true
+}
+
+// daysOfMonth is the number of days of a month.
+func daysOfMonth(y, m int) int {
+	if m == 2 {
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 30 + (m+m/8)&1
 }
 
 func utcClock() *wallClock { return &wallClock{zone: time.UTC} }

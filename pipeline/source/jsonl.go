@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,11 +9,7 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
-	"unicode/utf8"
-
-	"github.com/cohortline/cohortline/schemas"
 )
 
 // How much of a JSON Lines file is looked at to learn its columns.
@@ -29,6 +24,8 @@ type jsonlFile struct {
 	open     func() (io.ReadCloser, error)
 	encoding string
 	maxField int
+	window   int // bytes of a piece; 0: pieceBytes
+	shares   shares
 	mu       sync.Mutex
 	fields   []Field
 }
@@ -38,31 +35,41 @@ func openJSONL(name string, open func() (io.ReadCloser, error), opts Options) (F
 	if f.maxField == 0 {
 		f.maxField = defaultMaxField
 	}
-	l, err := f.lines()
+	f.shares = shares{n: max(1, opts.Threads), open: f.stream}
+	return f, f.sample()
+}
+
+// sample learns the columns from the beginning of the file.
+func (f *jsonlFile) sample() error {
+	s, err := f.stream()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer l.close()
-	for n, size := 0, 0; n < sampleLines && size < sampleBytes; n++ {
-		line, _, err := l.next()
-		if errors.Is(err, io.EOF) {
+	defer s.close()
+	c := &jsonRows{}
+	for n, size := 0, 0; n < sampleLines && size < sampleBytes; {
+		if err := s.next(c); errors.Is(err, io.EOF) {
 			if n == 0 {
-				return nil, &FileError{File: name, What: "there is nothing in it", Err: ErrEmpty, Hint: "export it again, or leave it out"}
+				return &FileError{File: f.name, What: "there is nothing in it", Err: ErrEmpty, Hint: "export it again, or leave it out"}
 			}
-			break
+			return nil
+		} else if err != nil {
+			return err
 		}
-		if err != nil {
-			return nil, err
-		}
-		size += len(line)
-		if n == 0 && len(line) > 0 && line[0] == '[' {
-			return nil, &FileError{File: name, What: "this is one JSON array, not one object per line", Err: ErrOptions, Hint: "convert it: jq -c '.[]' file.json > file.jsonl"}
-		}
-		if object, err := parseObject(line); err == nil {
-			f.learn("", object)
+		for _, l := range c.lines {
+			line := c.text[l.from:l.to]
+			if n == 0 && line[0] == '[' {
+				return &FileError{File: f.name, What: "this is one JSON array, not one object per line", Err: ErrOptions, Hint: "convert it: jq -c '.[]' file.json > file.jsonl"}
+			}
+			if object, err := parseObject(line); err == nil {
+				f.learn("", object)
+			}
+			if n, size = n+1, size+len(line); n >= sampleLines || size >= sampleBytes {
+				break
+			}
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // learn adds the paths of an object that are new, in the order of their names.
@@ -110,124 +117,44 @@ func (f *jsonlFile) Lookup(path string) int {
 	return f.add(Field{Name: path, Kind: Text})
 }
 
-func (f *jsonlFile) Units() int   { return 1 }
-func (f *jsonlFile) Close() error { return nil }
+func (f *jsonlFile) Units() int   { return f.shares.n }
+func (f *jsonlFile) Close() error { return f.shares.close() }
 
-func (f *jsonlFile) Read(ctx context.Context, _ int, want []int) iter.Seq2[*Batch, error] {
+// stream opens the text.
+func (f *jsonlFile) stream() (*textStream, error) {
+	return openText(f.name, f.encoding, f.window, f.open)
+}
+
+func (f *jsonlFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
-		l, err := f.lines()
+		s, err := f.shares.take(unit)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer l.close()
-		fields := f.Fields()
-		paths := make([][]string, len(want))
-		for k, w := range want {
-			paths[k] = strings.Split(fields[w].Name, ".")
-		}
-		c := newTextBatch(fields, want)
-		scanner := newJSONScanner(paths)
-		for number := int64(0); ; {
+		defer f.shares.done(s)
+		c := newJSONColumns(f, want, s.validate)
+		for {
 			if err := ctx.Err(); err != nil {
 				yield(nil, err)
 				return
 			}
-			c.reset(number + 1)
-			for c.b.N < csvBatchRows && len(c.data) < textBatchBytes {
-				line, long, err := l.next()
-				if errors.Is(err, io.EOF) {
-					if c.b.N > 0 {
-						yield(c.finish(c.data, 0), nil)
-					}
-					return
-				}
-				if err != nil {
+			if err := s.next(&c.jsonRows); err != nil {
+				if !errors.Is(err, io.EOF) {
 					yield(nil, err)
-					return
 				}
-				number++
-				f.row(c, line, long, paths, scanner, l.validate)
-			}
-			if !yield(c.finish(c.data, 0), nil) {
 				return
 			}
-		}
-	}
-}
-
-// row adds one line to the batch.
-func (f *jsonlFile) row(c *textBatch, line []byte, long bool, paths [][]string, scanner *jsonScanner, validate bool) {
-	if !long && (!validate || utf8.Valid(line)) && scanner.scan(line) && f.plainRow(c, scanner) {
-		return
-	}
-	bad := BadRow{Raw: bytes.Clone(line[:min(len(line), 1024)])}
-	if long {
-		bad.Reason, bad.Detail = schemas.ReasonFieldTooLong, fmt.Sprintf("a line of more than %d bytes", maxRow)
-		c.bad(bad)
-		return
-	}
-	if validate && !utf8.Valid(line) {
-		bad.Reason, bad.Detail = schemas.ReasonInvalidUTF8, "bytes that are no UTF-8"
-		c.bad(bad)
-		return
-	}
-	object, err := parseObject(line)
-	if err != nil {
-		bad.Reason, bad.Detail = schemas.ReasonInvalidJSON, err.Error()
-		c.bad(bad)
-		return
-	}
-	for k, path := range paths {
-		text, null, problem := lookup(object, path)
-		if problem == "" && len(text) > f.maxField {
-			bad.Reason = schemas.ReasonFieldTooLong
-			problem = fmt.Sprintf("%d bytes, at most %d are read", len(text), f.maxField)
-		}
-		if problem != "" {
-			if bad.Reason == "" {
-				bad.Reason = schemas.ReasonInvalidJSON
-			}
-			bad.Column, bad.Detail = strings.Join(path, "."), problem
-			c.undo(k)
-			for i := range k {
-				if n := &c.b.Cols[i].Null; len(*n) > c.b.N {
-					*n = (*n)[:c.b.N]
+			for lines, number := c.lines, c.row; len(lines) > 0; {
+				n := min(len(lines), textBatchRows)
+				c.fill(lines[:n], number)
+				if !yield(&c.b.Batch, nil) {
+					return
 				}
-			}
-			c.bad(bad)
-			return
-		}
-		if null {
-			c.null(k)
-		} else {
-			c.value(k, []byte(text))
-			if n := &c.b.Cols[k].Null; *n != nil {
-				for len(*n) < c.b.N+1 {
-					*n = append(*n, false)
-				}
+				lines, number = lines[n:], number+int64(n)
 			}
 		}
 	}
-	c.b.N++
-}
-
-// plainRow adds the line that the scanner has read, unless a value is too long.
-func (f *jsonlFile) plainRow(c *textBatch, s *jsonScanner) bool {
-	for _, v := range s.found {
-		if v.to-v.from > f.maxField {
-			return false
-		}
-	}
-	for k, v := range s.found {
-		if v.there {
-			c.value(k, s.line[v.from:v.to])
-		} else {
-			c.null(k)
-		}
-	}
-	c.b.N++
-	return true
 }
 
 func parseObject(line []byte) (map[string]any, error) {
@@ -269,71 +196,5 @@ func lookup(object map[string]any, path []string) (text string, null bool, probl
 		return "", false, "a list, not a value"
 	default:
 		return "", false, "an object, not a value"
-	}
-}
-
-// lines reads a text line by line, within bounded memory.
-type lines struct {
-	file     string
-	r        *bufio.Reader
-	c        io.Closer
-	validate bool
-	buf      []byte
-	number   int64
-}
-
-func (f *jsonlFile) lines() (*lines, error) {
-	r, err := f.open()
-	if err != nil {
-		return nil, err
-	}
-	text, validate, err := toUTF8(r, f.encoding)
-	if err != nil {
-		r.Close()
-		return nil, &FileError{File: f.name, What: "cannot be decoded", Err: err}
-	}
-	return &lines{file: f.name, r: text, c: r, validate: validate}, nil
-}
-
-func (l *lines) close() { l.c.Close() }
-
-// next returns the next line that is not blank; long says that it was longer than
-// maxRow and only its beginning is there.
-func (l *lines) next() (line []byte, long bool, err error) {
-	for {
-		line, err = l.r.ReadSlice('\n')
-		if long = false; err != nil {
-			if line, long, err = l.rest(line, err); err != nil {
-				return nil, false, err
-			}
-		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			l.number++
-			return line, long, nil
-		}
-	}
-}
-
-// rest reads on where a line is longer than the reader's buffer, or the last.
-func (l *lines) rest(part []byte, err error) (line []byte, long bool, _ error) {
-	l.buf = l.buf[:0]
-	for {
-		if len(l.buf)+len(part) > maxRow {
-			long = true
-		} else {
-			l.buf = append(l.buf, part...)
-		}
-		switch {
-		case err == nil:
-			return l.buf, long, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case !errors.Is(err, io.EOF):
-			return nil, false, damaged(l.file, l.number+1, err)
-		case len(l.buf) == 0 && !long:
-			return nil, false, io.EOF
-		default:
-			return l.buf, long, nil
-		}
-		part, err = l.r.ReadSlice('\n')
 	}
 }

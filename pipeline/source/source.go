@@ -83,8 +83,9 @@ type Batch struct {
 type File interface {
 	// Fields lists the columns in file order.
 	Fields() []Field
-	// Units is the number of parts that can be read independently, at least 1:
-	// row groups of Parquet, 1 for text.
+	// Units is the number of parts that can be read side by side, at least 1: row groups
+	// of Parquet; of text Options.Threads shares, each of which has the rows that come
+	// while it is read. All units together have every row once.
 	Units() int
 	// Read yields the rows of one unit with the wanted columns (indexes of Fields).
 	// An error ends the sequence and names the place (row, column, byte offset).
@@ -105,7 +106,7 @@ type Options struct {
 	Encoding  string   // "utf-8", "utf-16", "latin-1", "windows-1252"; empty: UTF-8 or the byte order mark's
 	NoHeader  []string // column names of a text file that has no header line
 	MaxField  int      // bytes of the longest field accepted; 0: 1 MiB
-	Threads   int
+	Threads   int      // that read the file at the same time; 0: one
 }
 
 // Object is one stored input object.

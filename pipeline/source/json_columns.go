@@ -1,0 +1,145 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cohortline/cohortline/schemas"
+)
+
+// jsonRows cuts a text into lines.
+type jsonRows struct {
+	piece
+	text  []byte
+	lines []jsonLine
+}
+
+// jsonLine is a line that is not blank, without white space around it.
+type jsonLine struct {
+	from, to uint32
+	long     bool // longer than maxRow: only its beginning is there
+}
+
+func (c *jsonRows) base() *piece { return &c.piece }
+
+func (c *jsonRows) cut(text []byte, eof bool) (rows, used int, err error) {
+	c.text, c.lines = text, c.lines[:0]
+	at := 0
+	for at < len(text) {
+		n := bytes.IndexByte(text[at:], '\n')
+		if n < 0 && !eof {
+			break
+		}
+		if n < 0 {
+			n = len(text) - at
+		}
+		if line := bytes.TrimSpace(text[at : at+n]); len(line) > 0 {
+			from := at + bytes.IndexByte(text[at:], line[0])
+			c.lines = append(c.lines, jsonLine{from: uint32(from), to: uint32(from + len(line))})
+		}
+		at = min(at+n+1, len(text))
+	}
+	return len(c.lines), at, nil
+}
+
+func (c *jsonRows) pass(text []byte, _ bool) (int, error) {
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return i + 1, nil
+	}
+	return -1, nil
+}
+
+func (c *jsonRows) long(head []byte) {
+	c.text = append(c.buf[:0], head...)
+	c.lines = append(c.lines[:0], jsonLine{to: uint32(len(head)), long: true})
+}
+
+// jsonColumns makes batches of the wanted columns of lines.
+type jsonColumns struct {
+	jsonRows
+	maxField int
+	validate bool
+	paths    [][]string
+	scanner  *jsonScanner
+	b        *textColumns
+}
+
+func newJSONColumns(f *jsonlFile, want []int, validate bool) *jsonColumns {
+	fields := f.Fields()
+	c := &jsonColumns{maxField: f.maxField, validate: validate, paths: make([][]string, len(want)), b: newTextColumns(fields, want)}
+	for k, w := range want {
+		c.paths[k] = strings.Split(fields[w].Name, ".")
+	}
+	c.scanner = newJSONScanner(c.paths)
+	return c
+}
+
+// fill makes the batch of some lines, the first of which has the given number.
+func (c *jsonColumns) fill(lines []jsonLine, number int64) {
+	c.b.reset(len(lines), number)
+	for i, l := range lines {
+		line := c.text[l.from:l.to]
+		if !l.long && (!c.validate || utf8.Valid(line)) && c.scanner.scan(line) && c.plainRow(i, l.from) {
+			continue
+		}
+		if bad := c.oddRow(i, l); bad.Reason != "" {
+			bad.Index, bad.Raw = i, bytes.Clone(line[:min(len(line), 1024)])
+			c.b.bad(bad)
+		}
+	}
+	c.b.setData(c.text)
+}
+
+// plainRow adds the line that the scanner has read, which begins at a place of the text,
+// unless a value is too long.
+func (c *jsonColumns) plainRow(i int, at uint32) bool {
+	for _, v := range c.scanner.found {
+		if v.to-v.from > c.maxField {
+			return false
+		}
+	}
+	for k, v := range c.scanner.found {
+		if v.there {
+			c.b.Cols[k].Start[i], c.b.Cols[k].End[i] = at+uint32(v.from), at+uint32(v.to)
+		} else {
+			c.b.null(k, i)
+		}
+	}
+	return true
+}
+
+// oddRow adds a line that encoding/json has to read, or says why it is bad.
+func (c *jsonColumns) oddRow(i int, l jsonLine) BadRow {
+	line := c.text[l.from:l.to]
+	if l.long {
+		return BadRow{Reason: schemas.ReasonFieldTooLong, Detail: fmt.Sprintf("a line of more than %d bytes", maxRow)}
+	}
+	if c.validate && !utf8.Valid(line) {
+		return BadRow{Reason: schemas.ReasonInvalidUTF8, Detail: "bytes that are no UTF-8"}
+	}
+	object, err := parseObject(line)
+	if err != nil {
+		return BadRow{Reason: schemas.ReasonInvalidJSON, Detail: err.Error()}
+	}
+	for k, path := range c.paths {
+		text, null, problem := lookup(object, path)
+		reason := schemas.ReasonInvalidJSON
+		if problem == "" && len(text) > c.maxField {
+			reason, problem = schemas.ReasonFieldTooLong, fmt.Sprintf("%d bytes, at most %d are read", len(text), c.maxField)
+		}
+		if problem != "" {
+			return BadRow{Reason: reason, Column: strings.Join(path, "."), Detail: problem}
+		}
+		if null {
+			c.b.null(k, i)
+			continue
+		}
+		col := &c.b.Cols[k]
+		col.Start[i] = uint32(len(c.text))
+		c.text = append(c.text, text...)
+		col.End[i] = uint32(len(c.text))
+	}
+	return BadRow{}
+}
