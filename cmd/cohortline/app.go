@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	p := &program{in: in, out: out, err: errOut, env: os.LookupEnv}
 	for _, v := range os.Environ() { // a variable that a template leaves empty is one that is not set
 		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "COHORTLINE_") {
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name) // fails for impossible names only
 		}
 	}
 	defer func() {
