@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"encoding/csv"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -147,6 +148,9 @@ func TestBadInput(t *testing.T) {
 					t.Errorf("does not say %q:\n%.2000s", want, said)
 				}
 			}
+			if c.shows != "" && strings.Contains(said, "no purchase lies") {
+				t.Error("says that there is no purchase")
+			}
 			if strings.Contains(said, "hunter2") {
 				t.Error("a secret is printed")
 			}
@@ -233,6 +237,26 @@ func (s *scene) run(verb string, args ...string) (int, string) {
 	all := append([]string{"cohortline", verb, "--config", filepath.Join(s.dir, "c.yaml")}, args...)
 	code := run(context.Background(), all, strings.NewReader(""), &said, &said)
 	return code, said.String()
+}
+
+// columns is a published table as CSV, reduced to some columns and sorted by the first.
+func (s *scene) columns(table string, names ...string) string {
+	s.t.Helper()
+	code, text := s.run("inspect", table, "--output", "csv")
+	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if code != 0 || err != nil {
+		s.t.Fatalf("exit code %d, %v\n%s", code, err, text)
+	}
+	var rows []string
+	for _, r := range records {
+		var values []string
+		for _, n := range names {
+			values = append(values, r[slices.Index(records[0], n)])
+		}
+		rows = append(rows, strings.Join(values, ",")+"\n")
+	}
+	slices.Sort(rows[1:])
+	return strings.Join(rows, "")
 }
 
 // tree is every file and folder below the output: size, time of change, mode and SHA-256.

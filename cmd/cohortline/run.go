@@ -248,16 +248,24 @@ func (p *program) validateCommand() *cli.Command {
 				return err
 			}
 			v, err := jobs.Validate(c.Context, config, o)
-			if err != nil {
+			if v == nil {
 				return err
 			}
-			return p.result(c, v, func() {
-				fmt.Fprintf(p.out, "%s: good; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
-					config.Path, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
+			verdict := "good"
+			if err != nil {
+				verdict = "not good enough to run"
+			}
+			if failed := p.result(c, v, func() {
+				fmt.Fprintf(p.out, "%s: %s; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
+					config.Path, verdict, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
 				for _, r := range v.Examples {
 					fmt.Fprintf(p.out, "  %s row %d: %s %s %q\n", r.File, r.Row, r.Reason, r.Column, r.Value)
 				}
-			})
+			}); failed != nil {
+				return failed
+			}
+			p.document, p.resultFile = false, "" // the document is out
+			return err
 		},
 	}
 }
