@@ -64,7 +64,7 @@ func TestSchemaAndReaderRefuseTheSame(t *testing.T) {
 		"column of fx":      {"path: orders.csv", "path: orders.csv, columns: {rate: id}"},
 		"empty column":      {"path: orders.csv", "path: orders.csv, columns: {order_id: \"\"}"},
 		"no constant":       {"path: orders.csv", "path: orders.csv, columns: {country: {}}"},
-		"status":            {"path: orders.csv", "path: orders.csv, values: {status: {done: payed}}"},
+		"status":            {"path: orders.csv", "path: orders.csv, values: {status: {done: bought}}"},
 		"value of nothing":  {"path: orders.csv", "path: orders.csv, values: {state: {done: paid}}"},
 		"format":            {"path: orders.csv", "path: orders.csv, timestamp: {format: DD.MM.YYYY}"},
 		"time of nothing":   {"path: orders.csv", "path: orders.csv, timestamp: {paid: {format: iso}}"},

@@ -163,6 +163,14 @@ func CheckTimeFormat(format string) error {
 	return nil
 }
 
+// ReadsTime says whether a text can be read in a format of timestamps, as a day between the
+// years 1 and 9999, and whether it says its offset from UTC.
+func ReadsTime(format, text string) (ok, instant bool) {
+	in := input{time: TimeSpec{Format: format}}
+	p, ok := in.parse(trimBlanks([]byte(text)))
+	return ok && p.micros >= minInstant && p.micros <= maxInstant, p.instant
+}
+
 // parseFormat reads a text by a strftime-like format. Blanks and other characters
 // stand for themselves; numbers may have fewer digits than their field is wide.
 func parseFormat(format string, b []byte) (p parsed, ok bool) {
