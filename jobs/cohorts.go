@@ -283,6 +283,9 @@ func (r *run) fold(p *pipeline.Publication) error {
 		r.metrics.Merge(m)
 	}
 	done(r.ledger.Counts().Customers, "customers")
+	if r.ledger.Counts().Purchases == 0 {
+		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
+	}
 	return nil
 }
 

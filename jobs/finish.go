@@ -186,7 +186,6 @@ type runRow struct {
 	Job           string                       `col:"job"`
 	IntervalStart schemas.Opt[schemas.Instant] `col:"interval_start"`
 	IntervalEnd   schemas.Instant              `col:"interval_end"`
-	AsOf          schemas.Instant              `col:"as_of"`
 	Config        string                       `col:"config_sha256"`
 	Code          string                       `col:"code_version"`
 	Inputs        string                       `col:"inputs"`
@@ -208,7 +207,7 @@ func (r *run) publish(p *pipeline.Publication) error {
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
 		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Status: "succeeded"}
 	if slices.Contains(r.c.Tables, "runs") {
-		row := runRow{RunID: m.RunID, Job: m.Job, IntervalEnd: schemas.Instant(m.IntervalEnd.UnixMicro()), AsOf: schemas.Instant(m.AsOf.UnixMicro()),
+		row := runRow{RunID: m.RunID, Job: m.Job, IntervalEnd: schemas.Instant(m.IntervalEnd.UnixMicro()),
 			Config: m.ConfigSHA256, Code: m.CodeVersion, RowsIn: m.RowsIn, RowsRejected: m.RowsRejected,
 			StartedAt: schemas.Instant(m.StartedAt.UnixMicro()), EndedAt: schemas.Instant(m.EndedAt.UnixMicro()), Status: m.Status}
 		if m.IntervalStart != nil {

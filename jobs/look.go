@@ -41,27 +41,29 @@ type discard struct{}
 func (discard) Add(*schemas.OrderBatch) error { return nil }
 func (discard) Close()                        {}
 
-// Validate reads and maps every input and computes nothing.
+// Validate reads and maps every input and computes nothing. When more rows than allowed do
+// not conform it returns a CheckError beside what it has found.
 func Validate(ctx context.Context, c *Config, o Options) (*Validation, error) {
 	r, err := prepare(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.stores.Close()
-	rates, rejects, _, err := pipeline.ReadRates(ctx, r.fx)
-	if err != nil {
+	var rates []schemas.Rate
+	var rejects []schemas.Reject
+	if rates, rejects, r.fxRows, err = pipeline.ReadRates(ctx, r.fx); err != nil {
 		return nil, err
 	}
 	x, err := pipeline.ExtractOrders(ctx, r.orders, r.mapEnv(), r.o.Threads, func() pipeline.OrderWriter { return discard{} }, o.Observe)
 	if err != nil {
 		return nil, err
 	}
-	r.rejects = append(x.Rejects, rejects...)
+	r.extracted, r.rejects = x, append(x.Rejects, rejects...)
 	v := &Validation{Files: len(r.records), RowsRead: x.RowsRead, Filtered: x.Filtered, Rejected: int64(len(r.rejects)), Rates: len(rates), Rejects: map[string]int64{}}
 	for _, reject := range r.sortedRejects() {
 		if v.Rejects[reject.Reason]++; len(v.Examples) < 10 {
 			v.Examples = append(v.Examples, reject)
 		}
 	}
-	return v, nil
+	return v, r.checkBudget()
 }
