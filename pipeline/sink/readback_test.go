@@ -80,6 +80,8 @@ func mixedRows(n int, seed uint64, kinds []int, nulls int) []mixedRow {
 		r, k := &list[i], 0
 		number := func() int64 { k++; return distributions[kinds[(k-1)%len(kinds)]](i, next()) }
 		there := func() bool { return nulls > 0 && (nulls == 1 || next()%uint64(nulls) > 0) == (nulls > 1) || nulls == 0 }
+		day := func() schemas.Day { return schemas.Day(number() % 100_000) }                           // two and a half centuries about 1970:
+		instant := func() schemas.Instant { return schemas.Instant(number() % 4_000_000_000_000_000) } // Python knows no others
 		amount := func() schemas.Sum { return decimal128.FromI64(number() % (schemas.MaxAmount + 1)) }
 		sum := func() schemas.Sum {
 			if v := number(); v == 0 && kinds[0] == 8 {
@@ -89,10 +91,10 @@ func mixedRows(n int, seed uint64, kinds []int, nulls int) []mixedRow {
 			}
 		}
 		r.Text, r.Int, r.Double, r.Flag = fmt.Sprintf("größe %x", number()), number(), float64(number())/7, number()&1 == 0
-		r.Day, r.At, r.Money, r.Amount = schemas.Day(number()), schemas.Instant(number()), sum(), amount()
+		r.Day, r.At, r.Money, r.Amount = day(), instant(), sum(), amount()
 		if there() {
 			r.TextOrNull, r.IntOrNull, r.DoubleOrNull = schemas.Some(fmt.Sprint(number())), schemas.Some(number()), schemas.Some(math.Sqrt(float64(number()&math.MaxInt32)))
-			r.FlagOrNull, r.DayOrNull, r.AtOrNull = schemas.Some(number() < 0), schemas.Some(schemas.Day(number())), schemas.Some(schemas.Instant(number()))
+			r.FlagOrNull, r.DayOrNull, r.AtOrNull = schemas.Some(number() < 0), schemas.Some(day()), schemas.Some(instant())
 		}
 		if there() {
 			r.MoneyOrNull, r.AmountOrNull = schemas.Some(sum()), schemas.Some(amount())
