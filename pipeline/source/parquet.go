@@ -203,7 +203,7 @@ func (f *parquetFile) openPages(c *columnCursor, chunk parquet.ColumnChunk, meta
 		}
 		at = fetched{part, from}
 	}
-	if err := guardChunk(at, f.size, meta, rows, c.leaf.maxLevel > 0); err != nil {
+	if err := guardChunk(at, f.size, meta, rows, c.leaf.maxLevel); err != nil {
 		var fe *FileError
 		if errors.As(err, &fe) { // of the store
 			return err

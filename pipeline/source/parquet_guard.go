@@ -1,20 +1,16 @@
 package source
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
+	"runtime/debug"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-	"github.com/pierrec/lz4/v4"
 )
 
 // The Parquet library makes room for as many bytes and values as a page claims before it
@@ -24,19 +20,22 @@ import (
 
 const (
 	maxPageHeader = 1 << 20 // bytes; statistics may hold long values
-	maxPageBytes  = 1 << 30 // of an unpacked page
+	maxPageBytes  = 1 << 30 // of an unpacked page, where memory allows
 	maxPageValues = 1 << 26
+	valueBytes    = 8       // that a value takes at least while its page is read, in levels and codes
+	maxMetadata   = 1 << 29 // bytes of memory for the description of a file
 	maxUnpacking  = 1 << 16 // unpacked bytes per stored byte; zstd's and gzip's best are below it
 )
 
 // guardChunk checks the pages of one column chunk of a flat column with rows rows.
-// nullable says that its pages hold definition levels.
-func guardChunk(r io.ReaderAt, size int64, meta *format.ColumnMetaData, rows int64, nullable bool) error {
+// Values that are there have the definition level maxLevel.
+func guardChunk(r io.ReaderAt, size int64, meta *format.ColumnMetaData, rows int64, maxLevel byte) error {
 	at, length := chunkStart(meta), meta.TotalCompressedSize
 	if at < 4 || length < 0 || at > size || length > size-at {
 		return fmt.Errorf("its pages lie outside the file: %d bytes at %d of %d", length, at, size)
 	}
-	g := guard{meta: meta, left: rows, nullable: nullable}
+	g := guard{meta: meta, left: rows, maxLevel: maxLevel, room: pageRoom()}
+	defer g.close()
 	for end := at + length; at < end; {
 		if g.left == 0 { // what follows is never read
 			return nil
@@ -50,11 +49,19 @@ func guardChunk(r io.ReaderAt, size int64, meta *format.ColumnMetaData, rows int
 	return nil
 }
 
+// pageRoom is how much memory one page may take while it is read: what the memory limit
+// of the process, which follows --memory, leaves for it.
+func pageRoom() int64 {
+	return min(maxPageBytes+maxPageValues*valueBytes, debug.SetMemoryLimit(-1)/4)
+}
+
 // guard is the state of guardChunk.
 type guard struct {
 	meta     *format.ColumnMetaData
 	left     int64 // rows that no page has claimed yet
-	nullable bool
+	maxLevel byte
+	room     int64 // bytes of memory that a page may take
+	unpacker
 }
 
 // page checks the page at the start of r and returns how many bytes it takes.
@@ -113,24 +120,92 @@ func (g *guard) page(r *io.SectionReader) (int64, error) {
 	if err := g.values(count); err != nil {
 		return 0, err
 	}
-	part := func(n int64) ([]byte, error) { // the first bytes after the levels
-		b := make([]byte, min(n, stored-levels))
-		if n, err := r.ReadAt(b, length+levels); n < len(b) {
-			return nil, err
+	if unpacked+int64(count)*valueBytes > g.room {
+		return 0, g.tooLarge(count, unpacked)
+	}
+	p := pageContent{guard: g, packed: packed, size: unpacked - levels, stored: stored - levels, at: io.NewSectionReader(r, length+levels, stored-levels)}
+	if err := p.check(); err != nil {
+		return 0, err
+	}
+	if count > 0 {
+		before := make([]byte, levels)
+		if n, err := r.ReadAt(before, length); n < len(before) {
+			return 0, err
 		}
-		return b, nil
-	}
-	plain, err := g.unpack(packed, isDelta(encoding), unpacked-levels, part)
-	if err != nil || !isDelta(encoding) {
-		return length + stored, err
-	}
-	if h.Type == format.DataPage && g.nullable {
-		if len(plain) < 4 || int64(binary.LittleEndian.Uint32(plain)) > int64(len(plain)-4) {
-			return 0, errors.New("its definition levels are longer than the page")
+		if err := g.inside(&h, before, &p, encoding, count); err != nil {
+			return 0, err
 		}
-		plain = plain[4+binary.LittleEndian.Uint32(plain):]
 	}
-	return length + stored, guardDelta(encoding, plain, count)
+	return length + stored, nil
+}
+
+// inside checks the counts inside a data page: of runs of equal levels and codes, and of
+// delta encodings. before are the levels in front of the content, as pages of format 2
+// have them.
+func (g *guard) inside(h *format.PageHeader, before []byte, p *pageContent, encoding format.Encoding, count int32) error {
+	skip := int64(0) // bytes of the content before its values
+	if h.Type == format.DataPageV2 {
+		levels := before[h.DataPageHeaderV2.V.RepetitionLevelsByteLength:]
+		if err := guardRuns(levels, bits.Len8(g.maxLevel), count); err != nil {
+			return fmt.Errorf("its definition levels: %w", err)
+		}
+	} else if g.maxLevel > 0 && h.DataPageHeader.V.DefinitionLevelEncoding == format.RLE {
+		levels, err := p.counted(0)
+		if err == nil {
+			err = guardRuns(levels, bits.Len8(g.maxLevel), count)
+		}
+		if err != nil {
+			return fmt.Errorf("its definition levels: %w", err)
+		}
+		skip = 4 + int64(len(levels))
+	}
+	switch {
+	case encoding == format.RLEDictionary || encoding == format.PlainDictionary:
+		b, err := p.first(p.size)
+		if err != nil || len(b) <= int(skip) {
+			return err
+		}
+		b = b[skip:]
+		if b[0] > 32 {
+			return fmt.Errorf("its codes have %d bits", b[0])
+		}
+		return guardRuns(b[1:], int(b[0]), count)
+	case encoding == format.RLE:
+		b, err := p.counted(skip)
+		if err != nil {
+			return err
+		}
+		return guardRuns(b, 1, count)
+	case isDelta(encoding):
+		b, err := p.first(p.size)
+		if err != nil {
+			return err
+		}
+		return g.delta(encoding, b[skip:], count)
+	}
+	return nil
+}
+
+// guardRuns checks the lengths of the runs of up to most numbers of a width: runs of one
+// number, and runs of eight packed ones that may end with padding.
+func guardRuns(b []byte, width int, most int32) error {
+	total, limit := uint64(0), 2*uint64(most)+1024
+	for len(b) > 0 {
+		head, n := binary.Uvarint(b)
+		if n <= 0 {
+			return io.ErrUnexpectedEOF
+		}
+		b = b[n:]
+		count, size := head>>1, uint64(width+7)/8
+		if head&1 == 1 {
+			count, size = count*8, count*uint64(width)
+		}
+		if total += count; count > limit || total > limit {
+			return fmt.Errorf("runs of %d values and more, %d are declared", total, most)
+		}
+		b = b[min(size, uint64(len(b))):] // the library notices what is missing
+	}
+	return nil
 }
 
 // values accounts for the values that a page claims; a flat column has one for each row.
@@ -140,78 +215,6 @@ func (g *guard) values(n int32) error {
 	}
 	g.left -= int64(n)
 	return nil
-}
-
-// unpack checks that a page unpacks to size bytes and returns them if they are needed.
-// Where the codec says the size first, that is enough; the others are unpacked.
-func (g *guard) unpack(packed, needed bool, size int64, part func(int64) ([]byte, error)) ([]byte, error) {
-	claimed := int64(-1)
-	switch {
-	case !packed && !needed:
-		return nil, nil
-	case !packed:
-		return part(math.MaxInt64)
-	case g.meta.Codec == format.Snappy:
-		b, err := part(binary.MaxVarintLen64)
-		if err != nil {
-			return nil, err
-		}
-		n, k := binary.Uvarint(b)
-		if k <= 0 || n > maxPageBytes {
-			return nil, fmt.Errorf("its content is no Snappy block of %d bytes", size)
-		}
-		claimed = int64(n)
-	case g.meta.Codec == format.Zstd:
-		b, err := part(zstd.HeaderMaxSize)
-		if err != nil {
-			return nil, err
-		}
-		var h zstd.Header
-		if err := h.Decode(b); err != nil {
-			return nil, err
-		}
-		if h.HasFCS {
-			claimed = int64(min(h.FrameContentSize, math.MaxInt64))
-		}
-	case g.meta.Codec == format.Gzip: // a thousandfold is its best
-		claimed = size
-	}
-	if claimed >= 0 && claimed != size {
-		return nil, fmt.Errorf("its content unpacks to %d bytes where %d are declared", claimed, size)
-	}
-	if claimed >= 0 && !needed {
-		return nil, nil
-	}
-	b, err := part(math.MaxInt64)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]byte, size+1)
-	n := 0
-	switch g.meta.Codec {
-	case format.Lz4Raw:
-		n, err = lz4.UncompressBlock(b, out)
-	case format.Brotli:
-		n, err = io.ReadFull(brotli.NewReader(bytes.NewReader(b)), out)
-	case format.Zstd:
-		var d *zstd.Decoder
-		if d, err = zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPageBytes)); err == nil {
-			n, err = io.ReadFull(d, out)
-			d.Close()
-		}
-	case format.Snappy, format.Gzip:
-		b, err = parquet.LookupCompressionCodec(g.meta.Codec).Decode(out[:0], b)
-		n = copy(out, b)
-	default:
-		return nil, fmt.Errorf("its compression %s cannot be read", g.meta.Codec)
-	}
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && (n > 0 || !errors.Is(err, io.EOF)) {
-		return nil, err
-	}
-	if int64(n) != size {
-		return nil, fmt.Errorf("its content unpacks to %d bytes where %d are declared", n, size)
-	}
-	return out[:n], nil
 }
 
 // plainWidth is the least number of bytes of a value in a dictionary.
@@ -231,8 +234,13 @@ func isDelta(e format.Encoding) bool {
 	return e == format.DeltaBinaryPacked || e == format.DeltaLengthByteArray || e == format.DeltaByteArray
 }
 
-// guardDelta checks the counts inside a page of a delta encoding, which has up to most values.
-func guardDelta(e format.Encoding, b []byte, most int32) error {
+// tooLarge says that a page takes more memory than it may.
+func (g *guard) tooLarge(values int32, size int64) error {
+	return fmt.Errorf("it holds %d values in %d bytes, which takes more than %d MiB of memory; write smaller pages, or allow more memory", values, size, g.room>>20)
+}
+
+// delta checks the counts inside a page of a delta encoding, which has up to most values.
+func (g *guard) delta(e format.Encoding, b []byte, most int32) error {
 	rest, err := skipDelta(b, most)
 	if err != nil || e != format.DeltaByteArray {
 		return err
@@ -251,8 +259,8 @@ func guardDelta(e format.Encoding, b []byte, most int32) error {
 			total += max(0, int64(n))
 		}
 	}
-	if total > maxPageBytes {
-		return fmt.Errorf("its values unpack to %d bytes", total)
+	if total > g.room {
+		return g.tooLarge(most, total)
 	}
 	return nil
 }
@@ -297,119 +305,4 @@ func skipDelta(b []byte, most int32) ([]byte, error) {
 		}
 	}
 	return b, nil
-}
-
-// guardThrift walks a value of the compact protocol and refuses a list that claims more
-// items than there are bytes: the library would make room for them first.
-func guardThrift(b []byte) error {
-	_, err := skipStruct(b, 0)
-	return err
-}
-
-var errThrift = errors.New("it is cut off or damaged")
-
-func skipStruct(b []byte, depth int) ([]byte, error) {
-	if depth > 32 {
-		return nil, errThrift
-	}
-	for {
-		if len(b) == 0 {
-			return nil, errThrift
-		}
-		field := b[0]
-		b = b[1:]
-		if field == 0 {
-			return b, nil
-		}
-		if field>>4 == 0 { // the field's number follows
-			_, n := binary.Uvarint(b)
-			if n <= 0 {
-				return nil, errThrift
-			}
-			b = b[n:]
-		}
-		if kind := field & 15; kind > 2 { // the values of booleans are in their kind
-			var err error
-			if b, err = skipThrift(b, kind, depth); err != nil {
-				return nil, err
-			}
-		}
-	}
-}
-
-// skipThrift skips one value that is not a boolean field.
-func skipThrift(b []byte, kind byte, depth int) ([]byte, error) {
-	uvarint := func() (uint64, bool) {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			return 0, false
-		}
-		b = b[n:]
-		return v, true
-	}
-	items := func(n uint64, kinds ...byte) (_ []byte, err error) {
-		if n > uint64(len(b)) {
-			return nil, fmt.Errorf("a list claims %d items, %d bytes are left", n, len(b))
-		}
-		for range n {
-			for _, k := range kinds {
-				if b, err = skipThrift(b, k, depth+1); err != nil {
-					return nil, err
-				}
-			}
-		}
-		return b, nil
-	}
-	size := uint64(0)
-	switch kind {
-	case 1, 2, 3: // a boolean in a list, a byte
-		size = 1
-	case 4, 5, 6: // integers
-		if _, ok := uvarint(); !ok {
-			return nil, errThrift
-		}
-	case 7: // double
-		size = 8
-	case 8: // bytes
-		n, ok := uvarint()
-		if !ok {
-			return nil, errThrift
-		}
-		size = n
-	case 9, 10: // list, set
-		if len(b) == 0 || depth > 32 {
-			return nil, errThrift
-		}
-		n, item := uint64(b[0]>>4), b[0]&15
-		b = b[1:]
-		if n == 15 {
-			var ok bool
-			if n, ok = uvarint(); !ok {
-				return nil, errThrift
-			}
-		}
-		return items(n, item)
-	case 11: // map
-		n, ok := uvarint()
-		if !ok || depth > 32 {
-			return nil, errThrift
-		}
-		if n == 0 {
-			return b, nil
-		}
-		if len(b) == 0 {
-			return nil, errThrift
-		}
-		kinds := b[0]
-		b = b[1:]
-		return items(n, kinds>>4, kinds&15)
-	case 12:
-		return skipStruct(b, depth+1)
-	default:
-		return nil, errThrift
-	}
-	if size > uint64(len(b)) {
-		return nil, errThrift
-	}
-	return b[size:], nil
 }
