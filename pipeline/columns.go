@@ -2,23 +2,24 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// times fills a column of instants. Wall time without a declared zone and dates with
+// times is a column of instants, in to or where it lies in the batch. Wall time without a declared zone and dates with
 // two readings are mistakes of the configuration, not of the row.
-func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required bool) error {
+func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required bool) ([]int64, error) {
 	if !in.present() {
 		for i := range to {
 			to[i] = schemas.NoTime
 		}
-		return nil
+		return to, nil
 	}
-	if m.plainTimes(b, in, to, required) {
-		return nil
+	if times, ok := m.plainTimes(b, in, to, required); ok {
+		return times, nil
 	}
 	text := plainText(b, in)
 	iso := text != nil && (in.time.Format == "" || in.time.Format == "iso")
@@ -48,10 +49,10 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 		switch {
 		case ambiguous:
 			d, mo, _ := ambiguousDate(v.text)
-			return m.b.wrong(in.name, fmt.Sprintf("%q (row %d) can be read as %s or as %s", v.text, b.Row+int64(i), d, mo),
+			return nil, m.b.wrong(in.name, fmt.Sprintf("%q (row %d) can be read as %s or as %s", v.text, b.Row+int64(i), d, mo),
 				"declare which: `timestamp: {format: \"%d/%m/%Y\"}` or `{format: \"%m/%d/%Y\"}`, with the time behind it, e.g. %H:%M")
 		case naive:
-			return m.b.wrong(in.name, fmt.Sprintf("%q (row %d) has no offset from UTC and the source declares no zone", v.appendText(nil), b.Row+int64(i)),
+			return nil, m.b.wrong(in.name, fmt.Sprintf("%q (row %d) has no offset from UTC and the source declares no zone", v.appendText(nil), b.Row+int64(i)),
 				"declare the zone the times were written in: `timestamp: {timezone: Europe/Berlin}`")
 		case reason != "":
 			m.blame(i, reason, in.name, v)
@@ -61,21 +62,22 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 			to[i] = t
 		}
 	}
-	return nil
+	return to, nil
 }
 
-// amounts fills a column of money; known, where given, says which are not empty.
-func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bool, required bool) {
+// amounts is a column of money, in to or where it lies in the batch; known, where given,
+// says which are not empty.
+func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bool, required bool) []int64 {
+	if a, ok := m.plainAmounts(b, in, to, known, required); ok {
+		return a
+	}
 	clear(to)
 	clear(known)
 	if !in.present() {
-		return
+		return to
 	}
 	if in.col >= 0 && b.Cols[in.col].Kind == source.Float {
 		m.stats.FloatMoney += int64(b.N)
-	}
-	if m.plainAmounts(b, in, to, known, required) {
-		return
 	}
 	mark, group := m.mark, m.group
 	if in.expr != nil || in.fixed != nil {
@@ -130,6 +132,7 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 			}
 		}
 	}
+	return to
 }
 
 // plain returns the values of a column that are used as they lie in the file: numbers of
@@ -163,15 +166,20 @@ func plainText(b *source.Batch, in *input) *schemas.Strings {
 }
 
 // plainTimes is times for a column of instants, without a look at each value's kind.
-func (m *OrderMapper) plainTimes(b *source.Batch, in *input, to []int64, required bool) bool {
+func (m *OrderMapper) plainTimes(b *source.Batch, in *input, to []int64, required bool) ([]int64, bool) {
 	ints, codes, null, ok := plain(b, in, source.Timestamp)
 	if !ok || !b.Cols[in.col].UTC {
-		return false
+		return nil, false
+	}
+	if codes == nil && null == nil {
+		if lowest, highest := bounds(ints); lowest >= minInstant && highest <= maxInstant {
+			return ints, true
+		}
 	}
 	for i := range to {
 		to[i] = schemas.NoTime
 		if null != nil && null[i] {
-			if required && !m.skip[i] {
+			if required {
 				m.blame(i, schemas.ReasonValueMissing, in.name, cell{null: true})
 			}
 			continue
@@ -182,27 +190,54 @@ func (m *OrderMapper) plainTimes(b *source.Batch, in *input, to []int64, require
 		}
 		if t := ints[k]; t >= minInstant && t <= maxInstant {
 			to[i] = t
-		} else if !m.skip[i] {
+		} else {
 			m.blame(i, schemas.ReasonInvalidTime, in.name, at(&b.Cols[in.col], i))
 		}
 	}
-	return true
+	return to, true
+}
+
+// bounds are the smallest and largest of some numbers.
+func bounds(v []int64) (lowest, highest int64) {
+	lowest, highest = math.MaxInt64, math.MinInt64
+	for _, x := range v {
+		lowest, highest = min(lowest, x), max(highest, x)
+	}
+	return lowest, highest
 }
 
 // plainAmounts is amounts for a column of decimals with at most four places.
-func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known []bool, required bool) bool {
+func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known []bool, required bool) ([]int64, bool) {
 	ints, codes, null, ok := plain(b, in, source.Decimal)
 	if !ok || b.Cols[in.col].Scale > schemas.Scale {
-		return false
+		return nil, false
 	}
 	factor := int64(1)
 	for range schemas.Scale - b.Cols[in.col].Scale {
 		factor *= 10
 	}
 	limit := schemas.MaxAmount / factor
+	if codes == nil { // the values of nulls are 0
+		if lowest, highest := bounds(ints); (lowest >= 0 || m.lines && lowest >= -limit) && highest <= limit && !(required && null != nil) {
+			if factor > 1 {
+				for i, v := range ints {
+					to[i] = v * factor
+				}
+				ints = to
+			}
+			for i := range known {
+				known[i] = null == nil || !null[i]
+			}
+			return ints, true
+		}
+	}
 	for i := range to {
+		to[i] = 0
+		if known != nil {
+			known[i] = false
+		}
 		if null != nil && null[i] {
-			if required && !m.skip[i] {
+			if required {
 				m.blame(i, schemas.ReasonValueMissing, in.name, cell{null: true})
 			}
 			continue
@@ -213,7 +248,6 @@ func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known
 		}
 		v := ints[k]
 		switch {
-		case m.skip[i]:
 		case v > limit || v < -limit:
 			m.blame(i, schemas.ReasonAmountRange, in.name, at(&b.Cols[in.col], i))
 		case v < 0 && !m.lines:
@@ -225,42 +259,23 @@ func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known
 			}
 		}
 	}
-	return true
+	return to, true
 }
 
 // translate gives every row the number that f finds for its text; f is asked once per
 // entry of a dictionary. A reason of f is the fault of every row that has the value.
-func (m *OrderMapper) translate(b *source.Batch, in *input, f func(v []byte) (uint32, string), set func(i int, code uint32)) {
+func translate[T schemas.Status | uint32](m *OrderMapper, b *source.Batch, in *input, to []T, f func(v []byte) (uint32, string)) {
 	if in.col >= 0 && b.Cols[in.col].Codes != nil && in.values == nil {
-		c := &b.Cols[in.col]
-		if in.dict != c.Dict {
-			in.dict, in.codes, in.why = c.Dict, in.codes[:0], in.why[:0]
-			n := dictLen(c.Dict)
-			for k := range n {
-				code, reason := f(at(c.Dict, k).appendText(nil))
-				in.codes, in.why = append(in.codes, code), append(in.why, reason)
-			}
-		}
-		none, noneWhy := f(nil)
-		for i, k := range c.Codes[:b.N] {
-			code, why := none, noneWhy
-			if c.Null == nil || !c.Null[i] {
-				code, why = in.codes[k], in.why[k]
-			}
-			if why != "" && !m.skip[i] {
-				m.blame(i, why, in.name, at(c, i))
-			}
-			set(i, code)
-		}
+		translateCodes(m, &b.Cols[in.col], in, to, f)
 		return
 	}
 	if text := plainText(b, in); text != nil {
-		m.translateText(b, in, text, f, set)
+		translateText(m, b, in, text, to, f)
 		return
 	}
-	for i := range b.N {
+	for i := range to {
+		to[i] = 0
 		if m.skip[i] {
-			set(i, 0)
 			continue
 		}
 		v, ok := m.value(b, in, i)
@@ -275,26 +290,63 @@ func (m *OrderMapper) translate(b *source.Batch, in *input, f func(v []byte) (ui
 		if why != "" {
 			m.blame(i, why, in.name, v)
 		}
-		set(i, code)
+		to[i] = T(code)
+	}
+}
+
+// translateCodes is translate for codes of a dictionary.
+func translateCodes[T schemas.Status | uint32](m *OrderMapper, c *source.Column, in *input, to []T, f func(v []byte) (uint32, string)) {
+	if in.dict != c.Dict {
+		in.dict, in.codes, in.why, in.faulty = c.Dict, in.codes[:0], in.why[:0], false
+		for k := range dictLen(c.Dict) {
+			code, why := f(at(c.Dict, k).appendText(nil))
+			in.codes, in.why = append(in.codes, code), append(in.why, why)
+			in.faulty = in.faulty || why != ""
+		}
+	}
+	codes := in.codes
+	if c.Null == nil {
+		for i, k := range c.Codes[:len(to)] {
+			to[i] = T(codes[k])
+		}
+	} else {
+		none, why := f(nil)
+		for i, k := range c.Codes[:len(to)] {
+			if c.Null[i] {
+				to[i] = T(none)
+				if why != "" {
+					m.blame(i, why, in.name, at(c, i))
+				}
+			} else {
+				to[i] = T(codes[k])
+			}
+		}
+	}
+	if in.faulty {
+		for i, k := range c.Codes[:len(to)] {
+			if why := in.why[k]; why != "" && (c.Null == nil || !c.Null[i]) {
+				m.blame(i, why, in.name, at(c, i))
+			}
+		}
 	}
 }
 
 // translateText is translate for texts, of which f is asked for each but once, as long as
 // there are not too many.
-func (m *OrderMapper) translateText(b *source.Batch, in *input, text *schemas.Strings, f func(v []byte) (uint32, string), set func(i int, code uint32)) {
+func translateText[T schemas.Status | uint32](m *OrderMapper, b *source.Batch, in *input, text *schemas.Strings, to []T, f func(v []byte) (uint32, string)) {
 	if in.known == nil {
 		in.known = new(translations)
 	}
-	for i := range b.N {
+	for i := range to {
 		if m.skip[i] {
-			set(i, 0)
+			to[i] = 0
 			continue
 		}
 		t := in.known.of(text.Data, text.Start[i], text.End[i], f)
 		if t.why != "" {
 			m.blame(i, t.why, in.name, at(&b.Cols[in.col], i))
 		}
-		set(i, t.code)
+		to[i] = T(t.code)
 	}
 }
 
@@ -308,7 +360,7 @@ func (m *OrderMapper) statuses(b *source.Batch) {
 		}
 		return
 	}
-	m.translate(b, &m.status, func(v []byte) (uint32, string) {
+	translate(m, b, &m.status, to, func(v []byte) (uint32, string) {
 		s := lowerText(v)
 		if i := slices.Index(schemas.Statuses[:], s); i >= 0 {
 			return uint32(i), ""
@@ -327,7 +379,7 @@ func (m *OrderMapper) statuses(b *source.Batch) {
 			return uint32(schemas.NoStatus), ""
 		}
 		return 0, schemas.ReasonStatusUnknown
-	}, func(i int, c uint32) { to[i] = schemas.Status(c) })
+	})
 }
 
 func (m *OrderMapper) currencies(b *source.Batch) {
@@ -339,7 +391,7 @@ func (m *OrderMapper) currencies(b *source.Batch) {
 		}
 		return
 	}
-	m.translate(b, &m.currency, func(v []byte) (uint32, string) {
+	translate(m, b, &m.currency, to, func(v []byte) (uint32, string) {
 		v = trimBlanks(v)
 		if len(v) == 0 && m.currency.maybe {
 			return m.env.Interns.Currency.Code([]byte(m.env.Reporting)), ""
@@ -352,7 +404,7 @@ func (m *OrderMapper) currencies(b *source.Batch) {
 			return 0, schemas.ReasonInvalidCurrency
 		}
 		return m.env.Interns.Currency.Code(code[:]), ""
-	}, func(i int, c uint32) { to[i] = c })
+	})
 }
 
 // currencyCode is the upper-case form of three letters.
@@ -374,7 +426,7 @@ func currencyCode(v []byte) (code [3]byte, ok bool) {
 
 func (m *OrderMapper) dimension(b *source.Batch, d int) {
 	to, in, table := m.out.Dims[d], &m.dims[d], m.env.Interns.Dims[d]
-	m.translate(b, in, func(v []byte) (uint32, string) {
+	translate(m, b, in, to, func(v []byte) (uint32, string) {
 		if len(v) == 0 {
 			if m.lines {
 				return schemas.NoCode, ""
@@ -382,7 +434,7 @@ func (m *OrderMapper) dimension(b *source.Batch, d int) {
 			return table.Code([]byte(schemas.NoSegment)), ""
 		}
 		return table.Code(v), ""
-	}, func(i int, c uint32) { to[i] = c })
+	})
 }
 
 // tests makes test orders of those whose is_test is true.
@@ -391,7 +443,8 @@ func (m *OrderMapper) tests(b *source.Batch) {
 		return
 	}
 	to := m.out.Status
-	m.translate(b, &m.isTest, func(v []byte) (uint32, string) {
+	m.testFlags = grow(m.testFlags, b.N)
+	translate(m, b, &m.isTest, m.testFlags, func(v []byte) (uint32, string) {
 		switch lowerText(v) {
 		case "", "false", "0", "no", "f", "n":
 			return 0, ""
@@ -399,9 +452,10 @@ func (m *OrderMapper) tests(b *source.Batch) {
 			return 1, ""
 		}
 		return 0, schemas.ReasonInvalidBool
-	}, func(i int, c uint32) {
-		if c == 1 {
+	})
+	for i, is := range m.testFlags {
+		if is == 1 {
 			to[i] = schemas.Test
 		}
-	})
+	}
 }

@@ -63,9 +63,10 @@ type input struct {
 	time   TimeSpec
 	clock  *wallClock
 
-	dict  *source.Column // whose entries codes translates
-	codes []uint32
-	why   []string
+	dict   *source.Column // whose entries codes translates
+	codes  []uint32
+	why    []string
+	faulty bool // an entry of why is not empty
 
 	known *translations // of texts
 }

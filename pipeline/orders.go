@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cohortline/cohortline/pipeline/source"
@@ -26,16 +28,29 @@ type OrderMapper struct {
 	dims                                                           []input
 	filter                                                         *expression
 
-	out     schemas.OrderBatch
-	fault   []fault // per row: the first column at fault
-	skip    []bool  // per row: filtered or bad
-	rejects []schemas.Reject
-	row     map[string]any // environment of expressions
-	text    []byte         // texts made here, behind those of the batch
+	out       schemas.OrderBatch
+	own       ownColumns
+	faults    []rowFault // of the batch, one per row at fault
+	skip      []bool     // per row: filtered or bad
+	rejects   []schemas.Reject
+	row       map[string]any // environment of expressions
+	testFlags []uint32       // 1: the row is a test order
+	text      []byte         // texts made here, behind those of the batch
 }
 
-// fault is why a row does not conform.
-type fault struct{ reason, column, value string }
+// ownColumns is the memory of the columns that cannot be used as they lie in the batch.
+type ownColumns struct {
+	times   [2][]int64
+	amounts [4][]int64
+	known   []bool
+	ids     [3]schemas.Strings
+}
+
+// rowFault is why a row does not conform: the first column at fault.
+type rowFault struct {
+	index                 int
+	reason, column, value string
+}
 
 // NewOrderMapper binds a source to the columns of one file. A column that the source
 // maps and the file lacks is a MappingError unless it is optional.
@@ -104,87 +119,94 @@ func (m *OrderMapper) Stats() MapStats { return m.stats }
 func (m *OrderMapper) Map(b *source.Batch) (*schemas.OrderBatch, []schemas.Reject, error) {
 	m.reset(b)
 	o := &m.out
-	for _, bad := range b.Bad {
-		m.fault[bad.Index] = fault{bad.Reason, bad.Column, bad.Detail}
-		m.skip[bad.Index] = true
-	}
 	if err := m.rowFormulas(b); err != nil {
 		return nil, nil, err
 	}
-	m.strings(b, &m.orderID, &o.OrderID, true)
-	m.strings(b, &m.customerID, &o.CustomerID, false)
-	m.strings(b, &m.email, &o.Email, false)
+	o.OrderID = m.strings(b, &m.orderID, &m.own.ids[0], true)
+	o.CustomerID = m.strings(b, &m.customerID, &m.own.ids[1], false)
+	o.Email = m.strings(b, &m.email, &m.own.ids[2], false)
 	m.lowerEmails()
-	if err := m.times(b, &m.ordered, o.OrderedAt, !m.lines); err != nil {
+	var err error
+	if o.OrderedAt, err = m.times(b, &m.ordered, m.own.times[0][:b.N], !m.lines); err != nil {
 		return nil, nil, err
 	}
-	if err := m.times(b, &m.updated, o.UpdatedAt, false); err != nil {
+	if o.UpdatedAt, err = m.times(b, &m.updated, m.own.times[1][:b.N], false); err != nil {
 		return nil, nil, err
 	}
 	m.statuses(b)
 	m.currencies(b)
-	m.amounts(b, &m.gross, o.Gross, nil, !m.lines)
-	m.amounts(b, &m.discount, o.Discount, nil, false)
-	m.amounts(b, &m.refund, o.Refund, nil, false)
-	m.amounts(b, &m.cost, o.Cost, o.HasCost, false)
+	own := &m.own.amounts
+	o.Gross = m.amounts(b, &m.gross, own[0][:b.N], nil, !m.lines)
+	o.Discount = m.amounts(b, &m.discount, own[1][:b.N], nil, false)
+	o.Refund = m.amounts(b, &m.refund, own[2][:b.N], nil, false)
+	o.Cost = m.amounts(b, &m.cost, own[3][:b.N], o.HasCost, false)
 	m.tests(b)
 	for d := range m.dims {
 		m.dimension(b, d)
 	}
-	bad := 0
-	for i := range b.N {
-		switch {
-		case m.fault[i].reason != "":
-			detail := ""
-			if bad < len(b.Bad) && b.Bad[bad].Index == i {
-				detail = mask(b.Bad[bad].Raw, 256)
-			}
-			f := m.fault[i]
-			m.rejects = append(m.rejects, schemas.Reject{Source: m.b.ref.SourceName, File: m.b.ref.Path, Row: b.Row + int64(i), Table: "orders",
-				Reason: f.reason, Column: f.column, Value: f.value, Raw: detail})
-		case !m.skip[i]:
+	for i, skip := range m.skip {
+		if !skip {
 			o.Sel = append(o.Sel, int32(i))
 		}
-		if bad < len(b.Bad) && b.Bad[bad].Index == i {
-			bad++
-		}
 	}
+	m.reject(b, "orders")
 	return o, m.rejects, nil
 }
 
+// reject lists the rows at fault among the rejects, in their order.
+func (m *OrderMapper) reject(b *source.Batch, table string) {
+	slices.SortFunc(m.faults, func(x, y rowFault) int { return cmp.Compare(x.index, y.index) })
+	bad := 0
+	for _, f := range m.faults {
+		r := schemas.Reject{Source: m.b.ref.SourceName, File: m.b.ref.Path, Row: b.Row + int64(f.index), Table: table,
+			Reason: f.reason, Column: f.column, Value: f.value}
+		for bad < len(b.Bad) && b.Bad[bad].Index < f.index {
+			bad++
+		}
+		if bad < len(b.Bad) && b.Bad[bad].Index == f.index {
+			r.Raw = mask(b.Bad[bad].Raw, 256)
+		}
+		m.rejects = append(m.rejects, r)
+	}
+}
+
+// reset prepares the mapper for a batch, whose bad rows are at fault from the start.
 func (m *OrderMapper) reset(b *source.Batch) {
 	n := b.N
 	o := &m.out
 	o.N, o.Sel, o.Source, o.File, o.Row, o.Lines = n, o.Sel[:0], m.b.ref.Source, m.b.ref.File, b.Row, m.lines
-	if cap(o.Gross) < n {
-		o.OrderedAt, o.UpdatedAt = make([]int64, n), make([]int64, n)
-		o.Gross, o.Discount, o.Refund, o.Cost = make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-		o.HasCost, o.Status, o.Currency = make([]bool, n), make([]schemas.Status, n), make([]uint32, n)
+	if cap(m.skip) < n {
+		for _, c := range []*[]int64{&m.own.times[0], &m.own.times[1], &m.own.amounts[0], &m.own.amounts[1], &m.own.amounts[2], &m.own.amounts[3]} {
+			*c = make([]int64, n)
+		}
+		m.own.known = make([]bool, n)
+		o.Status, o.Currency = make([]schemas.Status, n), make([]uint32, n)
 		o.Dims = make([][]uint32, len(m.dims))
 		for d := range o.Dims {
 			o.Dims[d] = make([]uint32, n)
 		}
-		m.fault, m.skip = make([]fault, n), make([]bool, n)
+		m.skip = make([]bool, n)
 	}
-	o.OrderedAt, o.UpdatedAt = o.OrderedAt[:n], o.UpdatedAt[:n]
-	o.Gross, o.Discount, o.Refund, o.Cost = o.Gross[:n], o.Discount[:n], o.Refund[:n], o.Cost[:n]
-	o.HasCost, o.Status, o.Currency = o.HasCost[:n], o.Status[:n], o.Currency[:n]
+	o.HasCost, o.Status, o.Currency = m.own.known[:n], o.Status[:n], o.Currency[:n]
 	for d := range o.Dims {
 		o.Dims[d] = o.Dims[d][:n]
 	}
-	m.fault, m.skip = m.fault[:n], m.skip[:n]
-	clear(m.fault)
+	m.skip = m.skip[:n]
 	clear(m.skip)
-	m.rejects = m.rejects[:0]
-	m.text = m.text[:0]
+	m.faults, m.rejects, m.text = m.faults[:0], m.rejects[:0], m.text[:0]
+	for _, bad := range b.Bad {
+		m.skip[bad.Index] = true
+		m.faults = append(m.faults, rowFault{bad.Index, bad.Reason, bad.Column, bad.Detail})
+	}
 }
 
-// blame records why row i does not conform, unless an earlier column was at fault.
+// blame records why row i does not conform, unless an earlier column was at fault or a
+// filter has left it out.
 func (m *OrderMapper) blame(i int, reason, column string, v cell) {
-	m.skip[i] = true
-	if m.fault[i].reason == "" {
+	if !m.skip[i] {
+		m.skip[i] = true
 		var b [64]byte
-		m.fault[i] = fault{reason, column, mask(v.appendText(b[:0]), 64)}
+		m.faults = append(m.faults, rowFault{i, reason, column, mask(v.appendText(b[:0]), 64)})
 	}
 }
 
@@ -255,49 +277,45 @@ func (m *OrderMapper) value(b *source.Batch, in *input, i int) (cell, bool) {
 	return v, true
 }
 
-// strings fills a column of ids. Plain text is taken as it lies in the batch.
-func (m *OrderMapper) strings(b *source.Batch, in *input, to *schemas.Strings, required bool) {
-	if text := plainText(b, in); text != nil { // a null is an empty text
-		to.Data = text.Data
-		to.Start, to.End = append(to.Start[:0], text.Start...), append(to.End[:0], text.End...)
-		for i, from := range to.Start {
-			if n := to.End[i] - from; n > maxID || n == 0 && required {
-				m.checkID(i, in, required, to.At(i))
-			}
+// strings is a column of ids, where it lies in the batch or in own.
+func (m *OrderMapper) strings(b *source.Batch, in *input, own *schemas.Strings, required bool) schemas.Strings {
+	if in.col >= 0 && in.values == nil && b.Cols[in.col].Kind == source.Text {
+		c := &b.Cols[in.col]
+		if c.Codes == nil && c.Null == nil && in != &m.email { // e-mails may have to be changed
+			to := schemas.Strings{Data: c.Data, Start: c.Start, End: c.End}
+			m.checkIDs(in, required, &to)
+			return to
 		}
-		return
-	}
-	if in.col >= 0 && in.values == nil {
-		if c := &b.Cols[in.col]; c.Kind == source.Text {
-			src := c
-			if c.Codes != nil {
-				src = c.Dict
-			}
-			to.Data, to.Start, to.End = src.Data, grow(to.Start, b.N), grow(to.End, b.N)
-			for i := range b.N {
-				to.Start[i], to.End[i] = 0, 0
-				if c.Null == nil || !c.Null[i] {
-					k := i
-					if c.Codes != nil {
-						k = int(c.Codes[i])
-					}
-					to.Start[i], to.End[i] = src.Start[k], src.End[k]
+		src := c
+		if c.Codes != nil {
+			src = c.Dict
+		}
+		own.Start, own.End = grow(own.Start, b.N), grow(own.End, b.N)
+		for i := range b.N {
+			own.Start[i], own.End[i] = 0, 0
+			if c.Null == nil || !c.Null[i] {
+				k := i
+				if c.Codes != nil {
+					k = int(c.Codes[i])
 				}
-				m.checkID(i, in, required, to.At(i))
+				own.Start[i], own.End[i] = src.Start[k], src.End[k]
 			}
-			return
 		}
+		to := schemas.Strings{Data: src.Data, Start: own.Start, End: own.End}
+		m.checkIDs(in, required, &to)
+		return to
 	}
-	to.Data, to.Start, to.End = nil, to.Start[:0], to.End[:0]
+	own.Reset()
 	for i := range b.N {
 		v, _ := m.value(b, in, i)
-		from := len(to.Data)
+		from := len(own.Data)
 		if !v.null {
-			to.Data = v.appendText(to.Data)
+			own.Data = v.appendText(own.Data)
 		}
-		to.Start, to.End = append(to.Start, uint32(from)), append(to.End, uint32(len(to.Data)))
-		m.checkID(i, in, required, to.At(i))
+		own.Start, own.End = append(own.Start, uint32(from)), append(own.End, uint32(len(own.Data)))
 	}
+	m.checkIDs(in, required, own)
+	return *own
 }
 
 func grow(s []uint32, n int) []uint32 {
@@ -307,14 +325,22 @@ func grow(s []uint32, n int) []uint32 {
 	return s[:n]
 }
 
-func (m *OrderMapper) checkID(i int, in *input, required bool, v []byte) {
-	if m.skip[i] {
+// checkIDs blames the rows whose id is too long, or missing where it is required.
+func (m *OrderMapper) checkIDs(in *input, required bool, ids *schemas.Strings) {
+	shortest, longest := uint32(maxID), uint32(0)
+	for i, start := range ids.Start {
+		n := ids.End[i] - start
+		shortest, longest = min(shortest, n), max(longest, n)
+	}
+	if longest <= maxID && (shortest > 0 || !required) {
 		return
 	}
-	if len(v) > maxID {
-		m.blame(i, schemas.ReasonIDTooLong, in.name, cell{kind: source.Text, text: v})
-	} else if required && len(v) == 0 {
-		m.blame(i, schemas.ReasonValueMissing, in.name, cell{kind: source.Text})
+	for i := range ids.Start {
+		if v := ids.At(i); len(v) > maxID {
+			m.blame(i, schemas.ReasonIDTooLong, in.name, cell{kind: source.Text, text: v})
+		} else if required && len(v) == 0 {
+			m.blame(i, schemas.ReasonValueMissing, in.name, cell{kind: source.Text})
+		}
 	}
 }
 

@@ -55,18 +55,14 @@ func (r *rateReader) read(ctx context.Context, in Input, f source.File) error {
 				return err
 			}
 			m.reset(batch)
-			for _, bad := range batch.Bad {
-				m.fault[bad.Index], m.skip[bad.Index] = fault{bad.Reason, bad.Column, bad.Detail}, true
-			}
 			for i := range batch.N {
 				r.rows++
 				if err := r.row(m, batch, inputs[:], i, mark, group); err != nil {
 					return err
 				}
-				if x := m.fault[i]; x.reason != "" {
-					r.rejects = append(r.rejects, schemas.Reject{Source: in.Spec.Name, File: in.Object.Path, Row: batch.Row + int64(i), Table: "fx", Reason: x.reason, Column: x.column, Value: x.value})
-				}
 			}
+			m.reject(batch, "fx")
+			r.rejects = append(r.rejects, m.rejects...)
 		}
 	}
 	return nil

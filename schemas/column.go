@@ -1,6 +1,10 @@
 package schemas
 
 import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -15,6 +19,15 @@ type column interface {
 	take(t arrow.DataType) arrow.Array
 }
 
+// fields is one field of n structs that lie one behind the other.
+type fields struct {
+	first unsafe.Pointer
+	size  uintptr // of a struct
+	n     int
+}
+
+func fieldOf[T any](f fields, i int) *T { return (*T)(unsafe.Add(f.first, uintptr(i)*f.size)) }
+
 // validity tells which values of a nullable column are there: a bit each.
 type validity struct {
 	bits  []byte
@@ -22,24 +35,29 @@ type validity struct {
 	nulls int
 }
 
-func (v *validity) append(valid bool) {
-	if v.n&7 == 0 {
-		v.bits = append(v.bits, 0)
+// append adds up to 64 bits, the first one in the lowest. All but the last bits before Take
+// come in blocks of 64, so that every block begins with a byte.
+func (v *validity) append(word uint64, n int) {
+	v.bits = binary.LittleEndian.AppendUint64(v.bits, word)[:len(v.bits)+(n+7)/8]
+	v.n += n
+	v.nulls += n - bits.OnesCount64(word)
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
 	}
-	if valid {
-		v.bits[v.n>>3] |= 1 << (v.n & 7)
-	} else {
-		v.nulls++
-	}
-	v.n++
+	return 0
 }
 
 // buffer returns the bits for an array, nil where nothing is null, and starts anew.
 func (v *validity) buffer() (b *memory.Buffer, nulls int) {
+	kept := v.bits
 	if nulls = v.nulls; nulls > 0 {
-		b = memory.NewBufferBytes(v.bits)
+		b = handOver(kept)
+		kept = fresh[byte](len(kept))
 	}
-	*v = validity{bits: make([]byte, 0, len(v.bits))}
+	*v = validity{bits: kept[:0]}
 	return b, nulls
 }
 
@@ -49,13 +67,50 @@ type fixedColumn[T int64 | float64 | Day | Instant | Sum] struct {
 	valid  validity // of nullable columns only
 }
 
-func (c *fixedColumn[T]) take(t arrow.DataType) arrow.Array {
-	var v T
+// gather adds fields of type T, or Opt[T] where the column is nullable; in the place of a
+// null stands a zero.
+func (c *fixedColumn[T]) gather(f fields, nullable bool) error {
 	n := len(c.values)
-	data := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(c.values))), n*int(unsafe.Sizeof(v)))
+	c.values = grow(c.values, f.n)[:n+f.n]
+	to := c.values[n:]
+	if !nullable {
+		for i := range to {
+			to[i] = *fieldOf[T](f, i)
+		}
+	} else {
+		word := uint64(0)
+		for i := range to {
+			v := fieldOf[Opt[T]](f, i)
+			to[i] = v.Value
+			if !v.Valid {
+				clear(to[i : i+1])
+			}
+			word |= bit(v.Valid) << i
+		}
+		c.valid.append(word, f.n)
+	}
+	if doubles, ok := any(to).([]float64); ok {
+		return publishable(doubles)
+	}
+	return nil
+}
+
+// publishable says whether all values are numbers.
+func publishable(values []float64) error {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%v is not a number to publish", v)
+		}
+	}
+	return nil
+}
+
+func (c *fixedColumn[T]) take(t arrow.DataType) arrow.Array {
+	n := len(c.values)
 	valid, nulls := c.valid.buffer()
-	c.values = make([]T, 0, n+n/8)
-	return newArray(t, n, nulls, valid, memory.NewBufferBytes(data))
+	a := newArray(t, n, nulls, valid, handOver(c.values))
+	c.values = fresh[T](n + n/8)
+	return a
 }
 
 // boolColumn holds a bit a value.
@@ -64,9 +119,28 @@ type boolColumn struct {
 	valid  validity // of nullable columns only
 }
 
+// gather adds fields of type bool, or Opt[bool] where the column is nullable.
+func (c *boolColumn) gather(f fields, nullable bool) error {
+	values, valid := uint64(0), uint64(0)
+	for i := range f.n {
+		if !nullable {
+			values |= bit(*fieldOf[bool](f, i)) << i
+			continue
+		}
+		v := fieldOf[Opt[bool]](f, i)
+		values |= bit(v.Valid && v.Value) << i
+		valid |= bit(v.Valid) << i
+	}
+	c.values.append(values, f.n)
+	if nullable {
+		c.valid.append(valid, f.n)
+	}
+	return nil
+}
+
 func (c *boolColumn) take(t arrow.DataType) arrow.Array {
-	n, data := c.values.n, memory.NewBufferBytes(c.values.bits)
-	c.values = validity{bits: make([]byte, 0, len(c.values.bits))}
+	n, data := c.values.n, handOver(c.values.bits)
+	c.values = validity{bits: fresh[byte](len(c.values.bits))}
 	valid, nulls := c.valid.buffer()
 	return newArray(t, n, nulls, valid, data)
 }
@@ -78,11 +152,34 @@ type textColumn struct {
 	valid validity // of nullable columns only
 }
 
-func (c *textColumn) end() {
+func addText[T string | []byte](c *textColumn, v T) {
 	if len(c.ends) == 0 {
 		c.ends = append(c.ends, 0)
 	}
+	c.data = append(c.data, v...)
 	c.ends = append(c.ends, int32(len(c.data)))
+}
+
+// gather adds fields of type string, or Opt[string] where the column is nullable.
+func (c *textColumn) gather(f fields, nullable bool) error {
+	word := uint64(0)
+	for i := range f.n {
+		if !nullable {
+			addText(c, *fieldOf[string](f, i))
+			continue
+		}
+		v := fieldOf[Opt[string]](f, i)
+		if v.Valid {
+			addText(c, v.Value)
+		} else {
+			addText(c, "")
+		}
+		word |= bit(v.Valid) << i
+	}
+	if nullable {
+		c.valid.append(word, f.n)
+	}
+	return nil
 }
 
 func (c *textColumn) take(t arrow.DataType) arrow.Array {
@@ -90,15 +187,20 @@ func (c *textColumn) take(t arrow.DataType) arrow.Array {
 		c.ends = append(c.ends, 0)
 	}
 	n := len(c.ends) - 1
-	ends := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(c.ends))), 4*len(c.ends))
 	valid, nulls := c.valid.buffer()
-	a := newArray(t, n, nulls, valid, memory.NewBufferBytes(ends), memory.NewBufferBytes(c.data))
-	c.ends, c.data = make([]int32, 0, len(c.ends)+n/8), make([]byte, 0, len(c.data)+len(c.data)/8)
+	a := newArray(t, n, nulls, valid, handOver(c.ends), handOver(c.data))
+	c.ends, c.data = fresh[int32](n+n/8+1), fresh[byte](len(c.data)+len(c.data)/8)
 	return a
 }
 
+// newArray makes an array of buffers, which it then owns.
 func newArray(t arrow.DataType, n, nulls int, buffers ...*memory.Buffer) arrow.Array {
 	d := array.NewData(t, n, buffers, nil, nulls, 0)
 	defer d.Release()
+	for _, b := range buffers {
+		if b != nil {
+			b.Release()
+		}
+	}
 	return array.MakeFromData(d)
 }

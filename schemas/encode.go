@@ -3,7 +3,6 @@ package schemas
 import (
 	"fmt"
 	"iter"
-	"math"
 	"reflect"
 	"unsafe"
 
@@ -50,67 +49,115 @@ func Encode[T any](t Table, rows iter.Seq[T]) Data {
 
 // Encoder turns row structs into record batches of a table. The fields of T name their
 // columns by `col:"…"` tags; every column of the table needs a field of its Go type
-// (string or []byte, int64, float64, bool, Day, Instant, Sum), wrapped in Opt exactly
-// where the column is nullable. A []string tagged `col:"*"` holds the values of all
-// columns, in their order, that no other field names. A struct that does not fit the
-// table is a bug and panics.
+// (string, int64, float64, bool, Day, Instant, Sum), wrapped in Opt exactly where the
+// column is nullable. A text that is never null may be a []byte. A []string tagged `col:"*"`
+// holds the values of all columns, in their order, that no other field names. A struct that
+// does not fit the table is a bug and panics.
+//
+// Rows are kept as they come and turned into columns a block at a time, column by column:
+// several times faster than every field of every row by itself.
 type Encoder[T any] struct {
 	table   Table
 	schema  *arrow.Schema
 	columns []column
-	add     []appender
+	early   []func(row unsafe.Pointer) // take over what belongs to the caller: fields that are slices
+	late    []lateColumn
+	block   []T // rows whose other fields are still to be gathered
 	rows    int
 	failed  error
 }
 
-// appender adds the column's value of the row at p.
-type appender func(p unsafe.Pointer) error
+// lateColumn gathers one field of a block of rows.
+type lateColumn struct {
+	gather   func(f fields, nullable bool) error
+	nullable bool
+	offset   uintptr
+	name     string
+}
+
+// blockRows is the number of rows of a block: few enough to stay in the nearest cache, and
+// as many as a word has bits.
+const blockRows = 64
 
 // NewEncoder returns an encoder without rows.
 func NewEncoder[T any](t Table) *Encoder[T] {
-	e := &Encoder[T]{table: t, schema: t.Arrow()}
+	e := &Encoder[T]{table: t, schema: t.Arrow(), block: make([]T, 0, blockRows)}
 	row := reflect.TypeFor[T]()
-	fields := map[string]reflect.StructField{}
+	tagged := map[string]reflect.StructField{}
 	for _, f := range reflect.VisibleFields(row) {
 		if name := f.Tag.Get("col"); name != "" {
-			fields[name] = f
+			tagged[name] = f
 		}
 	}
 	others := 0
 	for _, c := range t.Columns {
-		col, add := column(nil), appender(nil)
-		f, ok := fields[c.Name]
-		if ok {
-			col, add = columnOf(c, f)
-		} else if f, ok = fields["*"]; ok && c.Type == String && !c.Nullable && f.Type == reflect.TypeFor[[]string]() {
-			k, at, text := others, f.Offset, &textColumn{}
-			col, add = text, func(p unsafe.Pointer) error { text.append((*(*[]string)(unsafe.Add(p, at)))[k]); return nil }
-			others++
+		f, ok := tagged[c.Name]
+		text := c.Type == String && !c.Nullable
+		if !ok && text {
+			f, ok = tagged["*"]
 		}
+		at := f.Offset
 		switch {
 		case !ok:
 			panic(fmt.Sprintf("%s has no field for column %s.%s", row, t.Name, c.Name))
-		case add == nil:
-			panic(fmt.Sprintf("%s.%s is a %s, which column %s.%s (%s, nullable %t) cannot hold", row, f.Name, f.Type, t.Name, c.Name, c.Type, c.Nullable))
+		case text && f.Type == reflect.TypeFor[[]byte]():
+			col := &textColumn{}
+			e.columns = append(e.columns, col)
+			e.early = append(e.early, func(p unsafe.Pointer) { addText(col, *(*[]byte)(unsafe.Add(p, at))) })
+		case text && f.Type == reflect.TypeFor[[]string]():
+			col, k := &textColumn{}, others
+			e.columns = append(e.columns, col)
+			e.early = append(e.early, func(p unsafe.Pointer) { addText(col, (*(*[]string)(unsafe.Add(p, at)))[k]) })
+			others++
+		default:
+			col, gather, plain, opt := columnOf(c.Type)
+			if f.Type != plain && !c.Nullable || f.Type != opt && c.Nullable {
+				panic(fmt.Sprintf("%s.%s is a %s, which column %s.%s (%s, nullable %t) cannot hold", row, f.Name, f.Type, t.Name, c.Name, c.Type, c.Nullable))
+			}
+			e.columns = append(e.columns, col)
+			e.late = append(e.late, lateColumn{gather, c.Nullable, at, c.Name})
 		}
-		e.columns, e.add = append(e.columns, col), append(e.add, add)
 	}
 	return e
 }
 
+// Row is a place where the next row can be made, which saves Append a copy. What it holds
+// is left from an earlier row.
+func (e *Encoder[T]) Row() *T { return &e.block[:len(e.block)+1][len(e.block)] }
+
 // Append adds a row. A value that cannot be published, NaN or infinite, is an error of Take.
 func (e *Encoder[T]) Append(row *T) {
-	for i, add := range e.add {
-		if err := add(unsafe.Pointer(row)); err != nil && e.failed == nil {
-			e.failed = fmt.Errorf("table %s, column %s: %w", e.table.Name, e.table.Columns[i].Name, err)
+	for _, add := range e.early {
+		add(unsafe.Pointer(row))
+	}
+	if place := e.Row(); place != row {
+		*place = *row
+	}
+	e.block = e.block[:len(e.block)+1]
+	e.rows++
+	if len(e.block) == blockRows {
+		e.gather()
+	}
+}
+
+// gather turns the rows of the block into columns.
+func (e *Encoder[T]) gather() {
+	if len(e.block) == 0 {
+		return
+	}
+	for i := range e.late {
+		c := &e.late[i]
+		f := fields{unsafe.Add(unsafe.Pointer(unsafe.SliceData(e.block)), c.offset), unsafe.Sizeof(e.block[0]), len(e.block)}
+		if err := c.gather(f, c.nullable); err != nil && e.failed == nil {
+			e.failed = fmt.Errorf("table %s, column %s: %w", e.table.Name, c.name, err)
 		}
 	}
-	e.rows++
+	e.block = e.block[:0]
 }
 
 // Take returns the rows since the last call; the caller releases the record.
 func (e *Encoder[T]) Take() (arrow.Record, error) {
-	if e.failed != nil {
+	if e.gather(); e.failed != nil {
 		return nil, e.failed
 	}
 	arrays := make([]arrow.Array, len(e.columns))
@@ -125,66 +172,29 @@ func (e *Encoder[T]) Take() (arrow.Record, error) {
 	return r, nil
 }
 
-func (c *textColumn) append(v string)      { c.data = append(c.data, v...); c.end() }
-func (c *textColumn) appendBytes(v []byte) { c.data = append(c.data, v...); c.end() }
-func (c *boolColumn) append(v bool)        { c.values.append(v) }
-func (c *fixedColumn[T]) append(v T)       { c.values = append(c.values, v) }
-
-// columnOf is the column that gathers a field, and how; nil where they do not fit.
-func columnOf(c Column, f reflect.StructField) (column, appender) {
-	switch c.Type {
-	case String:
-		col := &textColumn{}
-		if f.Type == reflect.TypeFor[[]byte]() {
-			return col, typed(c, f, &col.valid, func(v []byte) error { col.appendBytes(v); return nil })
-		}
-		return col, typed(c, f, &col.valid, func(v string) error { col.append(v); return nil })
+// columnOf is a column for a type, how it gathers fields, and which types they must have.
+func columnOf(t Type) (c column, gather func(fields, bool) error, plain, opt reflect.Type) {
+	switch t {
 	case Bool:
-		col := &boolColumn{}
-		return col, typed(c, f, &col.valid, func(v bool) error { col.append(v); return nil })
+		c := &boolColumn{}
+		return c, c.gather, reflect.TypeFor[bool](), reflect.TypeFor[Opt[bool]]()
 	case Int64:
-		return fixed[int64](c, f)
+		return fixed[int64]()
 	case Double:
-		col := &fixedColumn[float64]{}
-		return col, typed(c, f, &col.valid, func(v float64) error {
-			col.append(v)
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("%v is not a number to publish", v)
-			}
-			return nil
-		})
+		return fixed[float64]()
 	case Date:
-		return fixed[Day](c, f)
+		return fixed[Day]()
 	case Timestamp:
-		return fixed[Instant](c, f)
+		return fixed[Instant]()
 	case Money, Amount:
-		return fixed[Sum](c, f)
+		return fixed[Sum]()
+	default:
+		c := &textColumn{}
+		return c, c.gather, reflect.TypeFor[string](), reflect.TypeFor[Opt[string]]()
 	}
-	return nil, nil
 }
 
-func fixed[T int64 | Day | Instant | Sum](c Column, f reflect.StructField) (column, appender) {
-	col := &fixedColumn[T]{}
-	return col, typed(c, f, &col.valid, func(v T) error { col.append(v); return nil })
-}
-
-// typed reads a field of type V, or Opt[V] where the column is nullable; a null adds a
-// zero value that is not valid.
-func typed[V any](c Column, f reflect.StructField, valid *validity, add func(V) error) appender {
-	at := f.Offset
-	switch {
-	case !c.Nullable && f.Type == reflect.TypeFor[V]():
-		return func(p unsafe.Pointer) error { return add(*(*V)(unsafe.Add(p, at))) }
-	case c.Nullable && f.Type == reflect.TypeFor[Opt[V]]():
-		return func(p unsafe.Pointer) error {
-			v := (*Opt[V])(unsafe.Add(p, at))
-			valid.append(v.Valid)
-			if !v.Valid {
-				var none V
-				return add(none)
-			}
-			return add(v.Value)
-		}
-	}
-	return nil
+func fixed[T int64 | float64 | Day | Instant | Sum]() (column, func(fields, bool) error, reflect.Type, reflect.Type) {
+	c := &fixedColumn[T]{}
+	return c, c.gather, reflect.TypeFor[T](), reflect.TypeFor[Opt[T]]()
 }

@@ -19,6 +19,9 @@ type Calendar struct {
 	changes []int64
 	offsets []int64
 	until   int64 // from here on the list is not complete and the zone is asked
+	// slots[i] is the last change at or before the start of slot i, which is 2^slotBits
+	// microseconds long: nearly always the one that holds throughout.
+	slots []int32
 	// months[d] is the month of the date firstListed + d: the fold asks for it at every order-day.
 	months []int32
 }
@@ -52,14 +55,25 @@ func NewCalendar(zone *time.Location, weekStart time.Weekday) *Calendar {
 		}
 		_, end := t.ZoneBounds()
 		if end.IsZero() || !end.Before(listUntil) {
-			return c
+			break
 		}
 		if !end.After(t) { // on the last day of some leap years the zone names its own start as the end
 			end = t.Add(time.Hour)
 		}
 		t = end
 	}
+	at := 0
+	for from := c.changes[0]; from < c.until; from += 1 << slotBits {
+		for at+1 < len(c.changes) && c.changes[at+1] <= from {
+			at++
+		}
+		c.slots = append(c.slots, int32(at))
+	}
+	return c
 }
+
+// slotBits is the length of a slot as a power of two: 25 days.
+const slotBits = 41
 
 // LocalDay is the local date of an instant in microseconds UTC.
 func (c *Calendar) LocalDay(t int64) int32 {
@@ -72,15 +86,11 @@ func (c *Calendar) offset(t int64) int64 {
 		_, o := time.UnixMicro(t).In(c.zone).Zone()
 		return int64(o) * microsPerSecond
 	}
-	lo, hi := 0, len(c.changes)
-	for hi-lo > 1 {
-		if m := int(uint(lo+hi) >> 1); c.changes[m] <= t {
-			lo = m
-		} else {
-			hi = m
-		}
+	i := int(c.slots[uint64(t-c.changes[0])>>slotBits])
+	for i+1 < len(c.changes) && c.changes[i+1] <= t {
+		i++
 	}
-	return c.offsets[lo]
+	return c.offsets[i]
 }
 
 // Midnight is the first instant of a local date, in microseconds UTC. Where clocks

@@ -22,6 +22,7 @@ type CohortCells struct {
 	s         Settings
 	grains    []grainCells // by position in s.Grains
 	costs     bool         // the costs of the orders are added up
+	queued    int          // customers in the queues of the grains
 	parts     []agePart    // of the customer at hand
 	unsettled struct {     // what the counts have taken since they were last settled
 		orders int64
@@ -37,9 +38,37 @@ type grainCells struct {
 	grain    Grain
 	periods  []int32         // of the cohorts, by index
 	index    map[int32]int32 // of a period
+	last     int32           // index of the cohort found last, of
+	lastOf   int32           // this period
 	calendar cellTable
 	windows  cellTable // nil where the grain has none, or nobody asks for them
+	queues   [2]queue  // of the calendar and the windows
 }
+
+// queue holds customers to be counted in a cellTable. They are counted many at a time, one
+// dimension after the other, because the counts of one dimension fit the cache of a
+// processor and those of all do not.
+type queue struct {
+	customers []queuedCustomer
+	segments  []uint32 // of the customers, by dimension
+	parts     []countPart
+}
+
+// queuedCustomer is a customer in a queue.
+type queuedCustomer struct {
+	cohort, parts int32 // index of the cohort, number of parts
+	last, elapsed int32 // see cellTable.add
+}
+
+// countPart is an agePart that counts have room for.
+type countPart struct {
+	age    int32
+	orders uint32
+	net    int64
+}
+
+// maxQueued is how many customers are counted at a time.
+const maxQueued = 512
 
 // cellTable holds cohorts by dimension, code of the segment and index of the cohort; the
 // only dimension is everybody's where none is configured.
@@ -119,30 +148,151 @@ func (c *CohortCells) Add(x *Customer) {
 		g := &c.grains[k]
 		cohort := c.s.Calendar.Period(g.grain, first)
 		i := g.cohort(cohort)
-		c.parts = c.parts[:0]
-		for d := range x.Days {
-			c.part(&x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
-		}
-		last := c.parts[len(c.parts)-1].age
-		g.calendar.add(x, i, c.parts, last, last, false, fits)
-		if c.costs {
-			g.calendar.addCosts(x, i, c.parts)
-		}
-		if g.windows != nil {
-			w := windowDays[g.grain]
-			elapsed := (c.s.AsOfDay-first)/w - 1
-			last = min(elapsed, (x.Days[len(x.Days)-1].Day-first)/w)
-			c.parts = c.parts[:0]
-			for d := range x.Days {
-				age := (x.Days[d].Day - first) / w
-				if age > elapsed {
-					break
-				}
-				c.part(&x.Days[d], age)
+		if !fits || c.costs {
+			c.addWide(x, g, i, cohort, fits)
+			if !fits {
+				continue
 			}
-			g.windows.add(x, i, c.parts, last, elapsed, true, fits)
+		}
+		q := &g.queues[calendarTables]
+		from := len(q.parts)
+		for d := range x.Days {
+			q.add(from, &x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
+		}
+		last := q.parts[len(q.parts)-1].age
+		q.end(x, i, from, last, last)
+		if g.windows == nil {
+			continue
+		}
+		q = &g.queues[windowTables]
+		from = len(q.parts)
+		w := window{days: windowDays[g.grain], first: first}
+		elapsed := w.of(c.s.AsOfDay) - 1
+		for d := range x.Days {
+			age := w.of(x.Days[d].Day)
+			if age > elapsed {
+				break
+			}
+			q.add(from, &x.Days[d], age)
+		}
+		q.end(x, i, from, min(elapsed, w.of(x.Days[len(x.Days)-1].Day)), elapsed)
+	}
+	if fits {
+		if c.queued++; c.queued == maxQueued {
+			c.count()
 		}
 	}
+}
+
+// window counts the windows of so many days since a first date.
+type window struct{ days, first int32 }
+
+// of is the window that holds a date. The lengths are constants: dividing by a variable
+// takes the processor ten times as long.
+func (w window) of(day int32) int32 {
+	n := day - w.first
+	switch w.days {
+	case 30:
+		return n / 30
+	case 7:
+		return n / 7
+	}
+	return n / w.days
+}
+
+// add adds an order-day to the parts from a place on, of the customer at hand.
+func (q *queue) add(from int, d *OrderDay, age int32) {
+	if n := len(q.parts); n > from && q.parts[n-1].age == age {
+		p := &q.parts[n-1]
+		p.orders += uint32(d.Orders)
+		p.net += int64(d.Net.LowBits())
+		return
+	}
+	q.parts = append(q.parts, countPart{age, uint32(d.Orders), int64(d.Net.LowBits())})
+}
+
+// end ends a customer, whose parts begin at a place.
+func (q *queue) end(x *Customer, cohort, from int, last, elapsed int32) {
+	q.customers = append(q.customers, queuedCustomer{int32(cohort), int32(len(q.parts) - from), last, elapsed})
+	q.segments = append(q.segments, x.Segments...)
+}
+
+// count empties the queues.
+func (c *CohortCells) count() {
+	for k := range c.grains {
+		g := &c.grains[k]
+		g.calendar.count(&g.queues[calendarTables], false)
+		g.windows.count(&g.queues[windowTables], true)
+	}
+	c.queued = 0
+}
+
+// count counts the customers of a queue, and empties it.
+func (t cellTable) count(q *queue, windows bool) {
+	for d := range t {
+		parts, segments := q.parts, q.segments
+		for _, x := range q.customers {
+			segment := uint32(0)
+			if len(segments) > 0 {
+				segment, segments = segments[d], segments[len(t):]
+			}
+			b := t.at(d, segment, int(x.cohort))
+			b.customers++
+			if n := int(x.elapsed) + 1 - len(b.counts); n > 0 {
+				b.counts = append(b.counts, make([]count32, n)...)
+			}
+			for _, p := range parts[:x.parts] {
+				e := &b.counts[p.age]
+				e.active++
+				e.orders += p.orders
+				e.net += p.net
+			}
+			parts = parts[x.parts:]
+			b.end(x.last, x.elapsed, windows)
+		}
+	}
+	q.customers, q.segments, q.parts = q.customers[:0], q.segments[:0], q.parts[:0]
+}
+
+// end counts a customer at the last age by which it had returned, and of windows at the
+// last that has elapsed, which may be −1: none.
+func (b *cohortCells) end(last, elapsed int32, windows bool) {
+	if last >= 0 {
+		b.counts[last].last++
+	}
+	if windows && elapsed >= 0 {
+		b.counts[elapsed].elapsed++
+	}
+}
+
+// addWide adds what counts have no room for: the costs of a customer, and all of one that
+// does not fit.
+func (c *CohortCells) addWide(x *Customer, g *grainCells, i int, cohort int32, fits bool) {
+	c.parts = c.parts[:0]
+	for d := range x.Days {
+		c.part(&x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
+	}
+	if c.costs {
+		g.calendar.addCosts(x, i, c.parts)
+	}
+	if fits {
+		return
+	}
+	last := c.parts[len(c.parts)-1].age
+	g.calendar.add(x, i, c.parts, last, last, false)
+	if g.windows == nil {
+		return
+	}
+	first := x.Days[0].Day
+	w := window{days: windowDays[g.grain], first: first}
+	elapsed := w.of(c.s.AsOfDay) - 1
+	c.parts = c.parts[:0]
+	for d := range x.Days {
+		if age := w.of(x.Days[d].Day); age <= elapsed {
+			c.part(&x.Days[d], age)
+		}
+	}
+	g.windows.add(x, i, c.parts, min(elapsed, w.of(x.Days[len(x.Days)-1].Day)), elapsed, true)
 }
 
 // makeRoom settles the counts if they could not take another customer like this one; it
@@ -170,13 +320,17 @@ func (c *CohortCells) makeRoom(x *Customer) bool {
 
 // cohort is the index of a cohort.
 func (g *grainCells) cohort(period int32) int {
-	if i, ok := g.index[period]; ok {
-		return int(i)
+	if period == g.lastOf && len(g.periods) > 0 {
+		return int(g.last)
 	}
-	i := len(g.periods)
-	g.periods = append(g.periods, period)
-	g.index[period] = int32(i)
-	return i
+	i, ok := g.index[period]
+	if !ok {
+		i = int32(len(g.periods))
+		g.periods = append(g.periods, period)
+		g.index[period] = i
+	}
+	g.last, g.lastOf = i, period
+	return int(i)
 }
 
 // part adds an order-day to the parts of a customer.
@@ -214,34 +368,22 @@ func (t cellTable) at(d int, segment uint32, cohort int) *cohortCells {
 	return b
 }
 
-// add counts a customer in the cohorts of all its segments: what it did by age, the last
-// age by which it had returned, and of windows the last that has elapsed, which may be −1:
-// none. fits says that the counts can take the customer.
-func (t cellTable) add(x *Customer, cohort int, parts []agePart, last, elapsed int32, windows, fits bool) {
+// add counts a customer, whom counts have no room for, in the cohorts of all its segments:
+// what it did by age, the last age by which it had returned, and of windows the last that
+// has elapsed, which may be −1: none.
+func (t cellTable) add(x *Customer, cohort int, parts []agePart, last, elapsed int32, windows bool) {
 	for d := range t {
 		b := t.at(d, x.segment(d), cohort)
 		b.customers++
 		if n := int(elapsed) + 1 - len(b.counts); n > 0 {
 			b.counts = append(b.counts, make([]count32, n)...)
 		}
+		b.settled(len(b.counts))
 		for i := range parts {
 			p := &parts[i]
-			e := &b.counts[p.age]
-			e.active++
-			if fits {
-				e.orders += uint32(p.orders)
-				e.net += int64(p.net.LowBits())
-			} else {
-				b.settled(len(b.counts))
-				b.cells[p.age].add(&cell{orders: p.orders, net: p.net})
-			}
+			b.cells[p.age].add(&cell{active: 1, orders: p.orders, net: p.net})
 		}
-		if last >= 0 {
-			b.counts[last].last++
-		}
-		if windows && elapsed >= 0 {
-			b.counts[elapsed].elapsed++
-		}
+		b.end(last, elapsed, windows)
 	}
 }
 
@@ -283,6 +425,7 @@ func (b *cohortCells) addCost(age int, c cellCost) {
 
 // settle moves all counts to the cells.
 func (c *CohortCells) settle() {
+	c.count()
 	for k := range c.grains {
 		for _, t := range []cellTable{c.grains[k].calendar, c.grains[k].windows} {
 			for d := range t {

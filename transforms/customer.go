@@ -12,8 +12,6 @@ type Purchase struct {
 	Cost     int64 // meaningful only where HasCost
 	Day      int32 // local date, days since 1970-01-01
 	HasCost  bool
-	source   uint16
-	ref      uint64 // of its row in the ledger
 }
 
 // Net is gross − discount − refund.

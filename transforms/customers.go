@@ -37,11 +37,11 @@ type customerRows struct {
 	segments func() [][]string
 	names    [][]string
 	encoder  *schemas.Encoder[CustomerRow]
-	row      CustomerRow
+	starts   periodStarts
 }
 
 func newCustomerRows(s Settings, segments func() [][]string) *customerRows {
-	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions))}
+	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions)), starts: periodStarts{cal: s.Calendar}}
 }
 
 // Add appends the row of one customer.
@@ -49,37 +49,39 @@ func (c *customerRows) Add(x *Customer) {
 	if c.names == nil {
 		c.names = c.segments()
 	}
-	cal, days := c.s.Calendar, x.Days
+	days, buys := x.Days, x.Purchases
 	first, last := days[0].Day, days[len(days)-1].Day
-	start := func(g Grain) schemas.Day { return schemas.Day(cal.Start(g, cal.Period(g, first))) }
-	c.row = CustomerRow{
-		ID: x.ID, FirstOrderAt: schemas.Instant(x.Purchases[0].At), LastOrderAt: schemas.Instant(x.Purchases[len(x.Purchases)-1].At),
-		CohortWeek: start(Week), CohortMonth: start(Month), CohortQuarter: start(Quarter),
-		Orders: int64(len(x.Purchases)), OrderDays: int64(len(days)),
-		Frequency: int64(len(days) - 1), RecencyDays: int64(last - first), AgeDays: int64(c.s.LastDay - first), First: c.row.First[:0],
+	r := c.encoder.Row()
+	r.ID, r.FirstOrderAt, r.LastOrderAt = x.ID, schemas.Instant(buys[0].At), schemas.Instant(buys[len(buys)-1].At)
+	r.CohortWeek, r.CohortMonth, r.CohortQuarter = c.starts.of(Week, first), c.starts.of(Month, first), c.starts.of(Quarter, first)
+	r.Orders, r.OrderDays, r.Frequency = int64(len(buys)), int64(len(days)), int64(len(days)-1)
+	r.RecencyDays, r.AgeDays = int64(last-first), int64(c.s.LastDay-first)
+	var gross, discounts, refunds, net, cost schemas.Sum
+	for i := range buys {
+		p := &buys[i]
+		gross, discounts, refunds = gross.Add(sumOf(p.Gross)), discounts.Add(sumOf(p.Discount)), refunds.Add(sumOf(p.Refund))
 	}
-	r := &c.row
-	for i := range x.Purchases {
-		p := &x.Purchases[i]
-		r.GrossRevenue, r.Discounts, r.Refunds = r.GrossRevenue.Add(sumOf(p.Gross)), r.Discounts.Add(sumOf(p.Discount)), r.Refunds.Add(sumOf(p.Refund))
-	}
-	var cost schemas.Sum
+	r.GrossRevenue, r.Discounts, r.Refunds = gross, discounts, refunds
 	unknown, month := false, int32(0)
+	r.ActiveMonths = 0
 	for i := range days {
 		d := &days[i]
-		r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
+		net, cost = net.Add(d.Net), cost.Add(d.Cost)
 		unknown = unknown || d.OrdersNoCost > 0
-		if m := cal.Period(Month, d.Day); i == 0 || m != month {
+		if m := c.s.Calendar.Period(Month, d.Day); i == 0 || m != month {
 			month = m
 			r.ActiveMonths++
 		}
 	}
+	r.NetRevenue = net
+	r.Margin, r.MonetaryValue = schemas.Opt[schemas.Sum]{}, schemas.Opt[float64]{}
 	if !unknown {
-		r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
+		r.Margin = schemas.Some(net.Sub(cost))
 	}
 	if r.Frequency > 0 {
-		r.MonetaryValue = schemas.Some(schemas.SumRatio(r.NetRevenue.Sub(days[0].Net), r.Frequency))
+		r.MonetaryValue = schemas.Some(schemas.SumRatio(net.Sub(days[0].Net), r.Frequency))
 	}
+	r.First = r.First[:0]
 	for d, code := range x.Segments {
 		r.First = append(r.First, c.names[d][code])
 	}
@@ -109,12 +111,13 @@ type periodRows struct {
 	s       Settings
 	grains  []Grain // sorted by name
 	encoder *schemas.Encoder[PeriodRow]
+	starts  periodStarts
 }
 
 func newPeriodRows(s Settings) *periodRows {
 	grains := slices.Clone(s.Grains)
 	slices.SortFunc(grains, func(a, b Grain) int { return strings.Compare(Grains[a], Grains[b]) })
-	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods)}
+	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods), starts: periodStarts{cal: s.Calendar}}
 }
 
 // Add appends the rows of one customer.
@@ -125,14 +128,15 @@ func (p *periodRows) Add(x *Customer) {
 		before := cohort
 		for i := 0; i < len(x.Days); {
 			period := cal.Period(g, x.Days[i].Day)
-			r := PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: schemas.Day(cal.Start(g, period)), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
+			r := p.encoder.Row()
+			*r = PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: p.starts.of(g, x.Days[i].Day), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
 			unknown := false
-			var cost schemas.Sum
+			var net, cost schemas.Sum
 			for ; i < len(x.Days) && cal.Period(g, x.Days[i].Day) == period; i++ {
 				d := &x.Days[i]
 				r.Orders += int64(d.Orders)
 				unknown = unknown || d.OrdersNoCost > 0
-				r.NetRevenue, cost = r.NetRevenue.Add(d.Net), cost.Add(d.Cost)
+				net, cost = net.Add(d.Net), cost.Add(d.Cost)
 			}
 			switch period {
 			case cohort:
@@ -141,10 +145,32 @@ func (p *periodRows) Add(x *Customer) {
 				r.Lifecycle = lifecycleReturning
 			}
 			before = period
-			if !unknown {
-				r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
+			if r.NetRevenue = net; !unknown {
+				r.Margin = schemas.Some(net.Sub(cost))
 			}
-			p.encoder.Append(&r)
+			p.encoder.Append(r)
 		}
 	}
+}
+
+// periodStarts finds the first day of the period that holds a date: by the calendar once
+// for each date, of which there are a few thousand, and then in a list.
+type periodStarts struct {
+	cal  *Calendar
+	back [len(Grains)][]uint16 // by date from firstListed on: days back to the first, and one; 0 is unknown
+}
+
+func (p *periodStarts) of(g Grain, day int32) schemas.Day {
+	i := day - firstListed
+	if uint32(i) >= listedDays {
+		return schemas.Day(p.cal.Start(g, p.cal.Period(g, day)))
+	}
+	if p.back[g] == nil {
+		p.back[g] = make([]uint16, listedDays)
+	}
+	back := &p.back[g][i]
+	if *back == 0 {
+		*back = uint16(day-p.cal.Start(g, p.cal.Period(g, day))) + 1
+	}
+	return schemas.Day(day - int32(*back) + 1)
 }

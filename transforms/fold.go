@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -114,29 +115,45 @@ type folder struct {
 	counts  Counts
 
 	repeated keyFilter
-	table    []uint32 // open addressing: index into people + 1
+	table    []slot
 	people   []person
-	buys     []Purchase // in input order
-	buyer    []int32    // of each, the index into people
-	sorted   []Purchase // by person and time
+	seen     []seen
+	moments  []moment // by person and time
 	order    []rankedPerson
-	places   []place // of sortBuys
-	moving   []Purchase
+	buckets  []int32 // of rank
 
 	customer Customer
 	id       []byte
 }
 
+// slot is a place of the open-addressing table of people.
+type slot struct {
+	owner uint32 // tail of the hash of the person's key
+	index uint32 // into people + 1; 0: free
+}
+
 // person is one customer of the partition.
 type person struct {
-	hash  uint64
 	key   []byte
-	count int32 // purchases, then the end of the person's range in sorted
+	owner uint32 // tail of the hash of the key
+	count int32  // purchases, then the end of the person's range in moments
+}
+
+// seen is a purchase as it is met in the partition.
+type seen struct {
+	moment
+	person int32
+}
+
+// moment is where a purchase stands in time and in the ledger.
+type moment struct {
+	at  int64
+	ref uint64 // of the row; see movedRef
 }
 
 // rankedPerson is a person's place in the order of the fold.
 type rankedPerson struct {
-	hash  uint64
+	owner uint32 // tail of the hash of the key
 	index int32
 }
 
@@ -148,39 +165,26 @@ func (f *folder) partition(p int) error {
 	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p)); err != nil {
 		return err
 	}
-	f.people, f.buys, f.buyer = f.people[:0], f.buys[:0], f.buyer[:0]
+	f.people, f.seen = f.people[:0], f.seen[:0]
 	if len(f.table) == 0 {
-		f.table = make([]uint32, 1<<10)
+		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
+	linked := len(l.linked) > 0
 	l.rows.each(p, func(ref uint64, row []byte) {
-		if void(row, &f.repeated) {
+		if void(row, &f.repeated) || row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {
 			return
 		}
-		if row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {
-			return
+		if linked {
+			if _, ok := l.owner(row); ok {
+				return
+			}
 		}
-		key := keyOf(row)
-		hash := hashKey(key)
-		if _, ok := l.owner(key, hash); !ok {
-			f.see(ref, row, key, hash)
-		}
+		f.see(ref, row)
 	})
-	l.moved.each(p, func(ref uint64, row []byte) {
-		key := keyOf(row)
-		f.see(ref|movedRef, row, key, hashKey(key))
-	})
+	l.moved.each(p, func(ref uint64, row []byte) { f.see(ref|movedRef, row) })
 	f.group()
-	f.order = f.order[:0]
-	for i := range f.people {
-		f.order = append(f.order, rankedPerson{f.people[i].hash, int32(i)})
-	}
-	slices.SortFunc(f.order, func(a, b rankedPerson) int {
-		if a.hash != b.hash {
-			return cmp.Compare(a.hash, b.hash)
-		}
-		return bytes.Compare(f.people[a.index].key, f.people[b.index].key)
-	})
+	f.rank()
 	for _, x := range f.order {
 		f.visit(p, int(x.index))
 	}
@@ -197,15 +201,12 @@ func (f *folder) count(row []byte) bool {
 		f.counts.AfterAsOf++
 		return false
 	}
-	if row[rowFlags]&flagCounts == 0 {
+	flags := row[rowFlags]
+	if flags&flagCounts == 0 {
 		return false
 	}
-	if row[rowFlags]&flagMoney != 0 {
-		o := order{}
-		o.gross, o.discount, o.refund, _ = amountsOf(row)
-		if o.refundAboveNet() {
-			f.counts.RefundAboveNet++
-		}
+	if flags&flagRefundAbove != 0 {
+		f.counts.RefundAboveNet++
 	}
 	if len(keyOf(row)) == 0 {
 		f.counts.AnonymousOrders++
@@ -218,54 +219,98 @@ func (f *folder) count(row []byte) bool {
 const movedRef = 1 << 63
 
 // see adds a purchase to its person.
-func (f *folder) see(ref uint64, row, key []byte, hash uint64) {
+func (f *folder) see(ref uint64, row []byte) {
+	owner, key := ownerTail(row), keyOf(row)
 	mask := uint32(len(f.table) - 1)
-	i := uint32(hash) & mask
-	k := -1
-	for f.table[i] != 0 {
-		n := int(f.table[i] - 1)
-		if q := &f.people[n]; q.hash == hash && bytes.Equal(q.key, key) {
-			k = n
+	i := owner & mask
+	for ; ; i = (i + 1) & mask {
+		s := f.table[i]
+		if s.index == 0 {
 			break
 		}
-		i = (i + 1) & mask
-	}
-	if k < 0 {
-		k = len(f.people)
-		f.people = append(f.people, person{hash: hash, key: key})
-		f.table[i] = uint32(k + 1)
-		if 2*len(f.people) > len(f.table) {
-			f.table = rehash(f.table, len(f.people), func(k int) uint64 { return f.people[k].hash })
+		if s.owner == owner && bytes.Equal(f.people[s.index-1].key, key) {
+			f.people[s.index-1].count++
+			f.seen = append(f.seen, seen{moment{orderedAt(row), ref}, int32(s.index - 1)})
+			return
 		}
 	}
-	f.people[k].count++
-	f.buyer = append(f.buyer, int32(k))
-	b := Purchase{At: orderedAt(row), HasCost: row[rowFlags]&flagCost != 0, ref: ref}
-	r := reader(row[rowText:])
-	b.source = uint16(r.uvarint())
-	r.text()
-	b.Gross, b.Discount, b.Refund, b.Cost = r.amounts(row[rowFlags])
-	b.Day = f.l.rules.Calendar.LocalDay(b.At)
-	f.buys = append(f.buys, b)
+	f.seen = append(f.seen, seen{moment{orderedAt(row), ref}, int32(len(f.people))})
+	f.people = append(f.people, person{key: key, owner: owner, count: 1})
+	f.table[i] = slot{owner, uint32(len(f.people))}
+	if 2*len(f.people) > len(f.table) {
+		f.grow()
+	}
+}
+
+// grow doubles the table of people.
+func (f *folder) grow() {
+	f.table = make([]slot, 2*len(f.table))
+	mask := uint32(len(f.table) - 1)
+	for k := range f.people {
+		i := f.people[k].owner & mask
+		for f.table[i].index != 0 {
+			i = (i + 1) & mask
+		}
+		f.table[i] = slot{f.people[k].owner, uint32(k + 1)}
+	}
 }
 
 // group sorts the purchases by person: a counting sort.
 func (f *folder) group() {
-	if cap(f.sorted) < len(f.buys) {
-		f.sorted = make([]Purchase, len(f.buys)+len(f.buys)/8)
+	if cap(f.moments) < len(f.seen) {
+		f.moments = make([]moment, len(f.seen)+len(f.seen)/8)
 	}
-	f.sorted = f.sorted[:len(f.buys)]
+	f.moments = f.moments[:len(f.seen)]
 	at := int32(0)
 	for i := range f.people {
 		n := f.people[i].count
 		f.people[i].count = at
 		at += n
 	}
-	for i := range f.buys {
-		p := &f.people[f.buyer[i]]
-		f.sorted[p.count] = f.buys[i]
+	for i := range f.seen {
+		s := &f.seen[i]
+		p := &f.people[s.person]
+		f.moments[p.count] = s.moment
 		p.count++
 	}
+}
+
+// rank puts the people in the order of the hashes of their keys, then of the keys. The
+// tails of the hashes are spread evenly, so that a bucket for each person nearly sorts them.
+func (f *folder) rank() {
+	width := bits.Len(uint(len(f.people)))
+	shift := uint(32 - width)
+	f.buckets = append(f.buckets[:0], make([]int32, 1<<width+1)...)
+	for i := range f.people {
+		f.buckets[f.people[i].owner>>shift+1]++
+	}
+	for i := range f.buckets[1:] {
+		f.buckets[i+1] += f.buckets[i]
+	}
+	f.order = slices.Grow(f.order[:0], len(f.people))[:len(f.people)]
+	for i := range f.people {
+		owner := f.people[i].owner
+		at := &f.buckets[owner>>shift]
+		f.order[*at] = rankedPerson{owner, int32(i)}
+		*at++
+	}
+	for i := 1; i < len(f.order); i++ {
+		x := f.order[i]
+		k := i
+		for ; k > 0 && f.after(f.order[k-1], x); k-- {
+			f.order[k] = f.order[k-1]
+		}
+		f.order[k] = x
+	}
+}
+
+// after says whether person a comes after b.
+func (f *folder) after(a, b rankedPerson) bool {
+	if a.owner != b.owner {
+		return a.owner > b.owner
+	}
+	x, y := f.people[a.index].key, f.people[b.index].key
+	return cmp.Or(cmp.Compare(hashKey(x), hashKey(y)), bytes.Compare(x, y)) > 0
 }
 
 // visit builds one customer and shows it to the visitor.
@@ -274,23 +319,31 @@ func (f *folder) visit(p, i int) {
 	if i > 0 {
 		from = f.people[i-1].count
 	}
-	buys := f.sorted[from:f.people[i].count]
-	f.sortBuys(p, buys)
+	moments := f.moments[from:f.people[i].count]
+	f.sort(p, moments)
 	c := &f.customer
 	f.id = f.l.publishedID(f.people[i].key, f.id[:0])
-	c.ID, c.Purchases = f.id, buys
-	c.Days, c.Segments = c.Days[:0], c.Segments[:0]
-	for i := range buys {
-		c.addDay(&buys[i])
+	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
+	c.Purchases = slices.Grow(c.Purchases[:0], len(moments))[:len(moments)]
+	for k := range moments {
+		row := f.row(p, moments[k].ref)
+		if k == 0 {
+			r := dimsOf(row)
+			for range f.l.rules.Dimensions {
+				c.Segments = append(c.Segments, uint32(r.uvarint()))
+			}
+		}
+		b := &c.Purchases[k]
+		b.At, b.Day, b.HasCost = moments[k].at, f.l.rules.Calendar.LocalDay(moments[k].at), row[rowFlags]&flagCost != 0
+		b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
 	}
-	r := dimsOf(f.row(p, buys[0].ref))
-	for range f.l.rules.Dimensions {
-		c.Segments = append(c.Segments, uint32(r.uvarint()))
+	for k := range c.Purchases {
+		c.addDay(&c.Purchases[k])
 	}
 	f.counts.Customers++
-	f.counts.Purchases += int64(len(buys))
-	for i := range c.Days {
-		f.counts.Net = f.counts.Net.Add(c.Days[i].Net)
+	f.counts.Purchases += int64(len(moments))
+	for k := range c.Days {
+		f.counts.Net = f.counts.Net.Add(c.Days[k].Net)
 	}
 	f.visitor.Add(c)
 }
@@ -326,58 +379,40 @@ func (c *Customer) addDay(p *Purchase) {
 	}
 }
 
-// sortBuys sorts the purchases of one customer by (ordered_at, source, order_id). Most
-// customers have a handful, which come nearly in order; of the others only the places
-// are sorted, a purchase is moved once.
-func (f *folder) sortBuys(p int, buys []Purchase) {
+// sort sorts the purchases of one customer by (ordered_at, source, order_id). Most
+// customers have a handful, which come nearly in order.
+func (f *folder) sort(p int, moments []moment) {
 	sorted := 1
-	for sorted < len(buys) && (buys[sorted-1].At < buys[sorted].At || f.compareBuys(p, &buys[sorted-1], &buys[sorted]) <= 0) {
+	for sorted < len(moments) && (moments[sorted-1].at < moments[sorted].at || f.compare(p, moments[sorted-1], moments[sorted]) <= 0) {
 		sorted++
 	}
-	if len(buys) > 16 && sorted < len(buys) {
-		f.places = f.places[:0]
-		for i := range buys {
-			f.places = append(f.places, place{buys[i].At, int32(i)})
-		}
-		slices.SortFunc(f.places, func(a, b place) int {
-			if a.at != b.at {
-				return cmp.Compare(a.at, b.at)
-			}
-			return f.compareBuys(p, &buys[a.index], &buys[b.index])
-		})
-		f.moving = append(f.moving[:0], buys...)
-		for i, x := range f.places {
-			buys[i] = f.moving[x.index]
-		}
+	if len(moments) > 16 && sorted < len(moments) {
+		slices.SortFunc(moments, func(a, b moment) int { return f.compare(p, a, b) })
 		return
 	}
-	for i := sorted; i < len(buys); i++ {
-		b := buys[i]
+	for i := sorted; i < len(moments); i++ {
+		x := moments[i]
 		k := i
-		for ; k > 0 && f.compareBuys(p, &buys[k-1], &b) > 0; k-- {
-			buys[k] = buys[k-1]
+		for ; k > 0 && f.compare(p, moments[k-1], x) > 0; k-- {
+			moments[k] = moments[k-1]
 		}
-		buys[k] = b
+		moments[k] = x
 	}
 }
 
-// place is where a purchase stands among those of its customer.
-type place struct {
-	at    int64
-	index int32
+// compare compares the times of two purchases, then their orders.
+func (f *folder) compare(p int, a, b moment) int {
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	return f.compareOrders(p, a, b)
 }
 
-func (f *folder) compareBuys(p int, a, b *Purchase) int {
-	if a.At != b.At {
-		return cmp.Compare(a.At, b.At)
-	}
-	if c := cmp.Compare(a.source, b.source); c != 0 {
-		return c
-	}
+func (f *folder) compareOrders(p int, a, b moment) int {
 	dims := len(f.l.rules.Dimensions)
-	x, _ := textsOf(f.row(p, a.ref), dims)
-	y, _ := textsOf(f.row(p, b.ref), dims)
-	return bytes.Compare(x, y)
+	source, id := orderOf(f.row(p, a.ref), dims)
+	other, otherID := orderOf(f.row(p, b.ref), dims)
+	return cmp.Or(cmp.Compare(source, other), bytes.Compare(id, otherID))
 }
 
 // Segments are the values of every dimension by code, as the tables name them.

@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"sync"
-
-	"github.com/zeebo/xxh3"
 )
 
 // A customer key is what identity works with: one byte for the rank of the id's
@@ -24,10 +22,6 @@ const (
 	linkPair  = 'p' // then a customer key: this id and this e-mail are one customer
 	linkGuest = 'g' // then a row with an empty key
 )
-
-func hashKey(key []byte) uint64 { return xxh3.Hash(key) }
-
-func hashMail(mail []byte) uint64 { return xxh3.Hash(mail) }
 
 // appendPair appends a row of the links store: this e-mail and this key are one customer.
 func appendPair(d, mail, key []byte) []byte {
@@ -104,22 +98,23 @@ func (l *Ledger) identify() error {
 	if len(l.linked) == 0 {
 		return nil
 	}
-	l.linkedBy = make(map[uint64]struct{}, len(l.linked))
+	l.linkedBy = make(map[uint32]struct{}, len(l.linked))
 	for k := range l.linked {
-		l.linkedBy[hashKey([]byte(k))] = struct{}{}
+		l.linkedBy[tail(hashKey([]byte(k)), l.shift)] = struct{}{}
 	}
 	return l.moveLinked()
 }
 
-// owner is the key of the customer that key is part of, and whether that is another one.
-func (l *Ledger) owner(key []byte, hash uint64) (string, bool) {
+// owner is the key of the customer that the key of a row is part of, and whether that is
+// another one.
+func (l *Ledger) owner(row []byte) (string, bool) {
 	if len(l.linked) == 0 {
 		return "", false
 	}
-	if _, ok := l.linkedBy[hash]; !ok {
+	if _, ok := l.linkedBy[ownerTail(row)]; !ok {
 		return "", false
 	}
-	root, ok := l.linked[string(key)]
+	root, ok := l.linked[string(keyOf(row))]
 	return root, ok
 }
 
@@ -142,10 +137,10 @@ func (l *Ledger) moveLinked() error {
 				if row[rowFlags]&flagCounts == 0 || void(row, &repeated) {
 					return
 				}
-				key := keyOf(row)
-				if root, ok := l.owner(key, hashKey(key)); ok {
-					buf = appendWithKey(buf[:0], row, []byte(root))
-					w.put(l.partition(hashKey([]byte(root))), buf)
+				if root, ok := l.owner(row); ok {
+					hash := hashKey([]byte(root))
+					buf = appendWithKey(buf[:0], row, []byte(root), tail(hash, l.shift))
+					w.put(l.partition(hash), buf)
 				}
 			}); err != nil {
 				return err
@@ -251,8 +246,9 @@ func (w *linker) guests(p int) {
 		} else {
 			key = w.l.mailKey(mail)
 		}
-		w.row = appendWithKey(w.row[:0], r, key)
-		w.rows.put(w.l.partition(hashKey(key)), w.row)
+		hash := hashKey(key)
+		w.row = appendWithKey(w.row[:0], r, key, tail(hash, w.l.shift))
+		w.rows.put(w.l.partition(hash), w.row)
 	})
 }
 

@@ -88,7 +88,7 @@ type Ledger struct {
 	repeated   *rowStore           // by partition of rows: the keys of orders that come more than once; their rows are void unless settled
 	shared     *rowStore           // the same for e-mails of several ids
 	linked     map[string]string   // customer key → key of the customer it is part of
-	linkedBy   map[uint64]struct{} // hashes of the keys in linked
+	linkedBy   map[uint32]struct{} // tails of the hashes of the keys in linked
 	shift      uint                // hash >> shift is the partition
 	rank       []byte              // per source, the rank of its namespace
 	namespaces []string            // by rank
@@ -171,43 +171,40 @@ type Writer struct {
 	mails       keyWriter
 	money       converter
 	o           order
-	key         []byte
 	in, kept    int64 // rows given, rows not set aside
 }
 
 // Writer returns a writer; every worker has its own.
 func (l *Ledger) Writer() *Writer {
 	return &Writer{l: l, rows: l.rows.writer(), aside: l.aside.writer(), orders: l.orderIndex.writer(), mails: l.mailIndex.writer(),
-		money: converter{rules: &l.rules}}
+		money: converter{rules: &l.rules}, o: order{dims: make([]uint32, len(l.rules.Dimensions))}}
 }
 
 // Add copies the accepted rows of a batch into the ledger. It fails when the scratch file has.
 func (w *Writer) Add(b *schemas.OrderBatch) error {
-	l, rules, o := w.l, &w.l.rules, &w.o
-	o.source = b.Source
-	rank := l.rank[b.Source]
+	l, o := w.l, &w.o
+	o.source, o.rank = b.Source, l.rank[b.Source]
+	place := uint64(b.File) << 40
 	for _, i := range b.Sel {
 		o.orderID = b.OrderID.At(int(i))
 		o.hash = hashOrder(b.Source, o.orderID)
 		o.tail = tail(o.hash, l.shift)
 		o.updated, o.ordered = b.UpdatedAt[i], b.OrderedAt[i]
-		o.place = uint64(b.File)<<40 | uint64(b.Row+int64(i))&maxRowsPerFile
+		o.place = place | uint64(b.Row+int64(i))&maxRowsPerFile
 		o.status, o.currency = b.Status[i], b.Currency[i]
 		o.gross, o.discount, o.refund, o.cost = b.Gross[i], b.Discount[i], b.Refund[i], b.Cost[i]
 		o.flags = 0
 		if b.HasCost[i] {
-			o.flags |= flagCost
+			o.flags = flagCost
 		}
-		o.dims = o.dims[:0]
-		for _, dim := range b.Dims {
-			o.dims = append(o.dims, dim[i])
+		for d, dim := range b.Dims {
+			o.dims[d] = dim[i]
 		}
-		o.key, o.mail = nil, nil
-		if id := b.CustomerID.At(int(i)); len(id) > 0 && rules.MatchID {
-			w.key = append(append(w.key[:0], rank), id...)
-			o.key = w.key
+		o.id, o.mail = nil, nil
+		if l.rules.MatchID {
+			o.id = b.CustomerID.At(int(i))
 		}
-		if rules.MatchEmail {
+		if l.rules.MatchEmail {
 			o.mail = b.Email.At(int(i))
 		}
 		if b.Lines {
@@ -225,7 +222,7 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 // again, or sets it aside.
 func (w *Writer) add() {
 	l, o := w.l, &w.o
-	if reason, _ := w.money.convert(o); reason != "" || len(o.key) == 0 && len(o.mail) > 0 {
+	if reason, _ := w.money.convert(o); reason != "" || len(o.id) == 0 && len(o.mail) > 0 {
 		w.orders.put(o.hash, noHome)
 		w.setAside()
 		return
@@ -234,15 +231,16 @@ func (w *Writer) add() {
 		o.flags |= flagCounts
 	}
 	hash := o.hash
-	if len(o.key) > 0 {
-		hash = hashKey(o.key)
+	if len(o.id) > 0 {
+		hash = hashText(o.id, uint64(o.rank)) // that of the key
 	}
+	o.owner = tail(hash, l.shift)
 	p := l.partition(hash)
 	w.orders.put(o.hash, p)
 	if len(o.mail) > 0 {
 		w.mails.putPair(hashMail(o.mail), p, hash|1)
 	}
-	w.rows.end(p, o.append(w.rows.begin(p, o.room())))
+	w.rows.putOrder(p, o)
 	w.kept++
 }
 
@@ -253,8 +251,8 @@ func (w *Writer) setAside() {
 	if len(o.mail) > 0 {
 		w.mails.putPair(hashMail(o.mail), noHome, 0)
 	}
-	p := w.l.partition(o.hash)
-	w.aside.end(p, o.append(w.aside.begin(p, o.room())))
+	o.owner = 0 // settled with the order
+	w.aside.putOrder(w.l.partition(o.hash), o)
 }
 
 // counts says whether an order, which must be the latest version and in reporting

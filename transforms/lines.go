@@ -84,9 +84,9 @@ func (r *resolver) sum(rows [][]byte) {
 // fillFrom takes from a later line what the order does not have yet and says whether
 // the two disagree on customer or time.
 func (o *order) fillFrom(x *order) (conflict bool) {
-	if len(o.key) == 0 {
-		o.key = x.key
-	} else if len(x.key) > 0 && !bytes.Equal(o.key, x.key) {
+	if len(o.id) == 0 {
+		o.rank, o.id = x.rank, x.id
+	} else if len(x.id) > 0 && (o.rank != x.rank || !bytes.Equal(o.id, x.id)) {
 		conflict = true
 	}
 	if len(o.mail) == 0 {

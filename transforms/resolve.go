@@ -3,6 +3,7 @@ package transforms
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -84,7 +85,7 @@ func (l *Ledger) sift() error {
 				if len(shared.words) == 0 || orderedAt(row) >= l.rules.AsOf {
 					return
 				}
-				if _, mail := textsOf(row, dims); len(mail) > 0 {
+				if mail := mailOf(row, dims); len(mail) > 0 {
 					if hash := hashMail(mail); shared.has(tail(hash, l.shift)) {
 						pair = appendPair(pair[:0], mail, keyOf(row))
 						links.put(l.partition(hash), pair)
@@ -155,6 +156,7 @@ type resolver struct {
 	order  order
 	other  order
 	row    []byte
+	key    []byte
 }
 
 // version is the row that is the order so far, and how many rows were seen of it.
@@ -270,7 +272,7 @@ func (r *resolver) settle(o *order, row []byte, lines [][]byte) {
 		if o.refundAboveNet() {
 			r.counts.RefundAboveNet++
 		}
-		if len(o.key) == 0 && len(o.mail) == 0 {
+		if len(o.id) == 0 && len(o.mail) == 0 {
 			r.counts.AnonymousOrders++
 			return
 		}
@@ -283,20 +285,24 @@ func (o *order) refundAboveNet() bool { return o.refund > 0 && o.refund > o.gros
 func (r *resolver) passOn(o *order) {
 	l := r.l
 	counts := o.flags&flagCounts != 0
-	if len(o.key) > 0 {
+	if len(o.id) > 0 {
+		r.key = o.appendKey(r.key[:0])
 		if len(o.mail) > 0 {
-			r.row = appendPair(r.row[:0], o.mail, o.key)
+			r.row = appendPair(r.row[:0], o.mail, r.key)
 			r.links.put(l.partition(hashMail(o.mail)), r.row)
 		}
 		if counts {
-			p := l.partition(hashKey(o.key))
-			r.rows.end(p, o.append(r.rows.begin(p, o.room())))
+			hash := hashKey(r.key)
+			o.owner = tail(hash, l.shift)
+			r.rows.putOrder(l.partition(hash), o)
 		}
 		return
 	}
 	if len(o.mail) > 0 && counts { // a guest: the e-mail's partition knows whose order it is
 		r.row = appendText(append(r.row[:0], linkGuest), o.mail)
-		r.row = o.append(r.row)
+		from := len(r.row)
+		r.row = slices.Grow(r.row, o.room())[:from+o.room()]
+		r.row = r.row[:from+o.encode(r.row[from:])]
 		r.links.put(l.partition(hashMail(o.mail)), r.row)
 	}
 }

@@ -2,111 +2,168 @@ package transforms
 
 import (
 	"encoding/binary"
-	"slices"
+	"math/bits"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/schemas"
-	"github.com/zeebo/xxh3"
 )
 
 // Layout of a row of the ledger. What the fold and the search for repeated orders look at
-// in every row comes first, at fixed places; then, with as few bytes as each takes and in
-// the order in which they are read: the source, the customer key (empty: nobody known),
-// the amounts, the codes of the dimensions, the currency, the order id, the e-mail, how
-// long after ordered_at the order was updated, and the file and row that it stood in.
+// in every row comes first, at fixed places. The numbers follow, each in as many bytes as
+// it takes: gross, discount, refund, cost, how long after ordered_at the order was
+// updated, and the row of the file that it stood in. Behind them stand the customer key
+// (empty: nobody known), the source, the codes of the dimensions, the currency, the order
+// id, the e-mail and the file.
+//
+// Widths lie apart from the numbers because a loop over bytes that say whether another
+// one follows, as in a varint, is guessed wrong by the processor at every other amount.
 const (
 	rowOrder   = 0  // uint32: hash of (source, order_id) without its upper bits; see tail
-	rowOrdered = 4  // int64
-	rowFlags   = 12 // uint8
-	rowStatus  = 13 // uint8
-	rowText    = 14
+	rowOwner   = 4  // uint32: the same of the customer key
+	rowOrdered = 8  // int64
+	rowFlags   = 16 // uint8
+	rowStatus  = 17 // uint8
+	rowWidths  = 18 // 3 bytes: the width of each number in four bits
+	rowKey     = 21 // uint8: the width of all numbers
+	rowNumbers = 22
 )
 
 const (
-	flagCost      = 1 << iota // cost is known
-	flagLines                 // the row is one line of an order
-	flagMoney                 // discount or refund is not zero
-	flagConverted             // the amounts are in reporting currency, whatever the currency says
-	flagCounts                // the order is a purchase, provided that it is the latest version
-	flagSettled               // it is: Resolve has looked at all versions of the order
-	flagUpdated               // updated_at is known
+	flagCost        = 1 << iota // cost is known
+	flagLines                   // the row is one line of an order
+	flagRefundAbove             // the refund is above gross − discount
+	flagConverted               // the amounts are in reporting currency, whatever the currency says
+	flagCounts                  // the order is a purchase, provided that it is the latest version
+	flagSettled                 // it is: Resolve has looked at all versions of the order
+	flagUpdated                 // updated_at is known
 )
 
+// numbers is how many numbers a row has.
+const numbers = 6
+
 // rowRoom is what a row takes at most without its texts and dimensions.
-const rowRoom = rowText + 6*binary.MaxVarintLen32 + 6*binary.MaxVarintLen64
+const rowRoom = rowNumbers + 8*numbers + 6*binary.MaxVarintLen32
 
 // maxRowsPerFile bounds the number of a row within its file: place holds it in 40 bits.
 const maxRowsPerFile = 1<<40 - 1
 
 // order is one order row, decoded. Its texts alias the row.
 type order struct {
-	hash               uint64 // of (source, order_id); a decoded row has only its tail
-	tail               uint32
-	updated, ordered   int64
-	place              uint64 // file in the upper 24 bits, row in the lower 40
-	source             uint16
-	flags              byte
-	status             schemas.Status
-	currency           uint32
-	gross, discount    int64
-	refund, cost       int64
-	dims               []uint32
-	orderID, key, mail []byte
+	hash             uint64 // of (source, order_id); a decoded row has only its tail
+	tail, owner      uint32 // of the hashes of the order and of the customer key
+	updated, ordered int64
+	place            uint64 // file in the upper 24 bits, row in the lower 40
+	source           uint16
+	flags            byte
+	status           schemas.Status
+	currency         uint32
+	gross, discount  int64
+	refund, cost     int64
+	dims             []uint32
+	rank             byte   // of the namespace of id; see identity.go
+	id               []byte // of the customer; empty: nobody known
+	orderID, mail    []byte
 }
 
 // room is the length that the row of o cannot exceed.
 func (o *order) room() int {
-	return rowRoom + len(o.orderID) + len(o.key) + len(o.mail) + binary.MaxVarintLen32*len(o.dims)
+	return rowRoom + len(o.orderID) + len(o.id) + len(o.mail) + binary.MaxVarintLen32*len(o.dims)
 }
 
-// append appends the row of o to d.
-func (o *order) append(d []byte) []byte {
-	o.flags &^= flagMoney | flagUpdated
-	if o.discount != 0 || o.refund != 0 {
-		o.flags |= flagMoney
-	}
+// encode writes the row of o to b, which has room for it, and returns its length.
+func (o *order) encode(b []byte) int {
+	flags := o.flags &^ (flagRefundAbove | flagUpdated)
+	after := int64(0)
 	if o.updated != schemas.NoTime {
-		o.flags |= flagUpdated
+		flags |= flagUpdated
+		after = o.updated - o.ordered // it may wrap around, and does so back
 	}
-	from := len(d)
-	d = slices.Grow(d, o.room())[:from+rowText]
-	head := d[from:]
-	binary.LittleEndian.PutUint32(head[rowOrder:], o.tail)
-	binary.LittleEndian.PutUint64(head[rowOrdered:], uint64(o.ordered))
-	head[rowFlags], head[rowStatus] = o.flags, byte(o.status)
-	d = appendUvarint(d, uint64(o.source))
-	d = appendText(d, o.key)
-	d = appendVarint(d, o.gross)
-	if o.flags&flagMoney != 0 {
-		d = appendVarint(d, o.discount)
-		d = appendVarint(d, o.refund)
+	if o.refund > 0 && o.refundAboveNet() {
+		flags |= flagRefundAbove
 	}
-	if o.flags&flagCost != 0 {
-		d = appendVarint(d, o.cost)
+	_ = b[rowRoom-1]
+	binary.LittleEndian.PutUint32(b[rowOrder:], o.tail)
+	binary.LittleEndian.PutUint32(b[rowOwner:], o.owner)
+	binary.LittleEndian.PutUint64(b[rowOrdered:], uint64(o.ordered))
+	b[rowFlags], b[rowStatus] = flags, byte(o.status)
+	at := uint(rowNumbers)
+	w0 := putNumber(b, at, o.gross)
+	at += w0
+	w1 := putNumber(b, at, o.discount)
+	at += w1
+	w2 := putNumber(b, at, o.refund)
+	at += w2
+	w3 := putNumber(b, at, o.cost)
+	at += w3
+	w4 := putNumber(b, at, after)
+	at += w4
+	w5 := putNumber(b, at, int64(o.place&maxRowsPerFile))
+	at += w5
+	binary.LittleEndian.PutUint32(b[rowWidths:], uint32(w0|w1<<4|w2<<8|w3<<12|w4<<16|w5<<20|(at-rowNumbers)<<24))
+	if n := len(o.id); n > 0 {
+		at = putUvarint(b, at, uint64(n+1))
+		b[at] = o.rank
+		at = putBytes(b, at+1, o.id)
+	} else {
+		b[at] = 0
+		at++
 	}
+	at = putUvarint(b, at, uint64(o.source))
 	for _, dim := range o.dims {
-		d = appendUvarint(d, uint64(dim))
+		at = putUvarint(b, at, uint64(dim))
 	}
-	d = appendUvarint(d, uint64(o.currency))
-	d = appendText(d, o.orderID)
-	d = appendText(d, o.mail)
-	if o.flags&flagUpdated != 0 {
-		d = appendVarint(d, o.updated-o.ordered) // it may wrap around, and does so back
+	at = putUvarint(b, at, uint64(o.currency))
+	at = putUvarint(b, at, uint64(len(o.orderID)))
+	at = putBytes(b, at, o.orderID)
+	at = putUvarint(b, at, uint64(len(o.mail)))
+	at = putBytes(b, at, o.mail)
+	return int(putUvarint(b, at, o.place>>40))
+}
+
+// putNumber writes a number in as many bytes as it takes, which it returns; the eight
+// bytes from at on may be overwritten.
+func putNumber(b []byte, at uint, v int64) (width uint) {
+	z := uint64(v)<<1 ^ uint64(v>>63)
+	binary.LittleEndian.PutUint64(b[at:], z)
+	return uint(bits.Len64(z)+7) / 8
+}
+
+func putUvarint(b []byte, at uint, v uint64) uint {
+	if v < 0x80 {
+		b[at] = byte(v)
+		return at + 1
 	}
-	d = appendUvarint(d, o.place>>40)
-	return appendUvarint(d, o.place&maxRowsPerFile)
+	return at + uint(binary.PutUvarint(b[at:], v))
+}
+
+// putBytes copies a text; the usual lengths without a call.
+func putBytes(b []byte, at uint, text []byte) uint {
+	n := uint(len(text))
+	if n >= 8 && n <= 16 {
+		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+		binary.LittleEndian.PutUint64(b[at:], first)
+		binary.LittleEndian.PutUint64(b[at+n-8:], last)
+	} else if n > 0 {
+		copy(b[at:], text)
+	}
+	return at + n
 }
 
 // decode fills o from a row; o.dims is reused.
 func (o *order) decode(row []byte, dims int) {
-	o.tail = orderTail(row)
+	o.tail, o.owner = orderTail(row), ownerTail(row)
 	o.ordered = orderedAt(row)
 	o.flags = row[rowFlags]
 	o.status = schemas.Status(row[rowStatus])
-	r := reader(row[rowText:])
+	n := numbersOf(row)
+	o.gross, o.discount, o.refund, o.cost = n[0], n[1], n[2], n[3]
+	o.updated = schemas.NoTime
+	if o.flags&flagUpdated != 0 {
+		o.updated = o.ordered + n[4]
+	}
+	r := textsOf(row)
+	o.setKey(r.text())
 	o.source = uint16(r.uvarint())
-	o.key = r.text()
-	o.gross, o.discount, o.refund, o.cost = r.amounts(o.flags)
 	o.dims = o.dims[:0]
 	for range dims {
 		o.dims = append(o.dims, uint32(r.uvarint()))
@@ -114,73 +171,115 @@ func (o *order) decode(row []byte, dims int) {
 	o.currency = uint32(r.uvarint())
 	o.orderID = r.text()
 	o.mail = r.text()
-	o.updated = schemas.NoTime
-	if o.flags&flagUpdated != 0 {
-		o.updated = o.ordered + r.varint()
+	o.place = r.uvarint()<<40 | uint64(n[5])
+}
+
+// setKey takes rank and id from a customer key, which may be empty.
+func (o *order) setKey(key []byte) {
+	o.rank, o.id = 0, nil
+	if len(key) > 0 {
+		o.rank, o.id = key[0], key[1:]
 	}
-	o.place = r.uvarint() << 40
-	o.place |= r.uvarint()
+}
+
+// appendKey appends the customer key, if there is one.
+func (o *order) appendKey(d []byte) []byte {
+	if len(o.id) == 0 {
+		return d
+	}
+	return append(append(d, o.rank), o.id...)
 }
 
 func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOrder:]) }
 
+func ownerTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOwner:]) }
+
 func orderedAt(row []byte) int64 { return int64(binary.LittleEndian.Uint64(row[rowOrdered:])) }
+
+// numbersOf are the numbers of a row.
+func numbersOf(row []byte) (n [numbers]int64) {
+	widths := binary.LittleEndian.Uint32(row[rowWidths:])
+	at := uint(rowNumbers)
+	for k := range n {
+		width := uint(widths>>(4*k)) & 15
+		n[k] = number(row, at, width)
+		at += width
+	}
+	return n
+}
+
+// amountsOf are the amounts of a row; what it has not is 0.
+func amountsOf(row []byte) (gross, discount, refund, cost int64) {
+	widths := uint(binary.LittleEndian.Uint32(row[rowWidths:]))
+	g, d, r, c := widths&15, widths>>4&15, widths>>8&15, widths>>12&15
+	return number(row, rowNumbers, g), number(row, rowNumbers+g, d), number(row, rowNumbers+g+d, r), number(row, rowNumbers+g+d+r, c)
+}
+
+// number is the number of so many bytes at a place of a row.
+func number(row []byte, at, width uint) int64 {
+	var v uint64
+	if at+8 <= uint(len(row)) {
+		v = binary.LittleEndian.Uint64(row[at:]) & (1<<(8*width) - 1)
+	} else {
+		v = shortNumber(row, at, width)
+	}
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// shortNumber reads a number near the end of its row.
+func shortNumber(row []byte, at, width uint) (v uint64) {
+	for i := width; i > 0; i-- {
+		v = v<<8 | uint64(row[at+i-1])
+	}
+	return v
+}
+
+// textsOf is a reader of what stands behind the numbers of a row.
+func textsOf(row []byte) reader { return row[rowNumbers+int(row[rowKey]):] }
 
 // keyOf is the customer key of a row.
 func keyOf(row []byte) []byte {
-	r := reader(row[rowText:])
-	r.uvarint()
+	r := textsOf(row)
 	return r.text()
-}
-
-// amountsOf are the amounts of a row.
-func amountsOf(row []byte) (gross, discount, refund, cost int64) {
-	r := reader(row[rowText:])
-	r.uvarint()
-	r.text()
-	return r.amounts(row[rowFlags])
 }
 
 // dimsOf is a reader of a row's dimensions and what follows them.
 func dimsOf(row []byte) reader {
-	r := reader(row[rowText:])
-	r.uvarint()
+	r := textsOf(row)
 	r.text()
-	r.amounts(row[rowFlags])
+	r.uvarint()
 	return r
 }
 
-// textsOf are the order id and the e-mail of a row.
-func textsOf(row []byte, dims int) (orderID, mail []byte) {
+// mailOf is the e-mail of a row.
+func mailOf(row []byte, dims int) []byte {
 	r := dimsOf(row)
 	for range dims + 1 { // and the currency
 		r.uvarint()
 	}
-	orderID = r.text()
-	return orderID, r.text()
+	r.text()
+	return r.text()
 }
 
 // orderOf are the source and the id of the order of a row.
 func orderOf(row []byte, dims int) (source uint16, id []byte) {
-	r := reader(row[rowText:])
-	id, _ = textsOf(row, dims)
-	return uint16(r.uvarint()), id
+	r := textsOf(row)
+	r.text()
+	source = uint16(r.uvarint())
+	for range dims + 1 { // and the currency
+		r.uvarint()
+	}
+	return source, r.text()
 }
 
-// hashOrder is the hash of an order's key.
-func hashOrder(source uint16, id []byte) uint64 { return xxh3.HashSeed(id, uint64(source)) }
-
-// tail is what is kept of a hash where its partition is known: the 32 bits behind those
-// that name the partition, of which shift are left.
-func tail(hash uint64, shift uint) uint32 { return uint32(hash >> (shift - 32)) }
-
-// appendWithKey appends a row as it is but for its key, as one that is settled.
-func appendWithKey(d, row, key []byte) []byte {
+// appendWithKey appends a row as it is but for its key, as one that is settled; owner is
+// the tail of the key's hash.
+func appendWithKey(d, row, key []byte, owner uint32) []byte {
 	from := len(d)
-	rest := reader(row[rowText:])
-	rest.uvarint()
-	d = append(d, row[:len(row)-len(rest)]...) // up to the source
+	rest := textsOf(row)
+	d = append(d, row[:len(row)-len(rest)]...)
 	d[from+rowFlags] |= flagSettled
+	binary.LittleEndian.PutUint32(d[from+rowOwner:], owner)
 	d = appendText(d, key)
 	rest.text()
 	return append(d, rest...)
@@ -198,8 +297,6 @@ func appendUvarint(d []byte, v uint64) []byte {
 	return binary.AppendUvarint(d, v)
 }
 
-func appendVarint(d []byte, v int64) []byte { return binary.AppendVarint(d, v) }
-
 // reader walks the variable part of a row that this package wrote.
 type reader []byte
 
@@ -209,14 +306,13 @@ func (r *reader) uvarint() uint64 {
 		*r = b[1:]
 		return uint64(b[0])
 	}
-	v, n := binary.Uvarint(b)
-	*r = b[n:]
-	return v
+	return r.longUvarint()
 }
 
-func (r *reader) varint() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+func (r *reader) longUvarint() uint64 {
+	v, n := binary.Uvarint(*r)
+	*r = (*r)[n:]
+	return v
 }
 
 func (r *reader) text() []byte {
@@ -224,18 +320,6 @@ func (r *reader) text() []byte {
 	t := (*r)[:n:n]
 	*r = (*r)[n:]
 	return t
-}
-
-// amounts reads the amounts that a row with these flags has; the others are 0.
-func (r *reader) amounts(flags byte) (gross, discount, refund, cost int64) {
-	gross = r.varint()
-	if flags&flagMoney != 0 {
-		discount, refund = r.varint(), r.varint()
-	}
-	if flags&flagCost != 0 {
-		cost = r.varint()
-	}
-	return gross, discount, refund, cost
 }
 
 func sumOf(v int64) schemas.Sum { return decimal128.FromI64(v) }

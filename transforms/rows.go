@@ -42,23 +42,32 @@ func (s *rowStore) writer() *rowWriter {
 
 // put appends a row to partition p. The row is its own encoding without the length.
 func (w *rowWriter) put(p uint32, row []byte) {
-	w.end(p, append(w.begin(p, len(row)), row...))
+	b := w.room(p, len(row)+2)
+	binary.LittleEndian.PutUint16(b, uint16(len(row)+2))
+	w.take(p, 2+copy(b[2:], row))
 }
 
-// begin returns the open chunk of partition p with room for a row of up to size bytes, to
-// be written by appending to it; end takes it back with the row.
-func (w *rowWriter) begin(p uint32, size int) []byte {
+// putOrder appends the row of an order to partition p.
+func (w *rowWriter) putOrder(p uint32, o *order) {
+	b := w.room(p, o.room()+2)
+	n := 2 + o.encode(b[2:])
+	binary.LittleEndian.PutUint16(b, uint16(n))
+	w.take(p, n)
+}
+
+// room is what is free in the open chunk of partition p, at least n bytes; take counts
+// what has been written of it.
+func (w *rowWriter) room(p uint32, n int) []byte {
 	b := w.open[p]
-	if len(b)+size+2 > cap(b) {
-		b = w.next(p, size+2)
+	if cap(b)-len(b) < n {
+		b = w.next(p, n)
 	}
-	return append(b, 0, 0)
+	return b[len(b):cap(b)]
 }
 
-func (w *rowWriter) end(p uint32, b []byte) {
-	from := len(w.open[p])
-	binary.LittleEndian.PutUint16(b[from:], uint16(len(b)-from))
-	w.open[p] = b
+func (w *rowWriter) take(p uint32, n int) {
+	b := w.open[p]
+	w.open[p] = b[:len(b)+n]
 }
 
 // fixed appends n bytes without a length to partition p, for the caller to fill. A store

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -89,14 +91,19 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
-		Flags: append(intervalFlags(), &cli.IntFlag{Name: "skip-code", Usage: "exit `CODE` when the same result is already published"}),
+		Flags: append(intervalFlags(), &cli.IntFlag{Name: "skip-code", Usage: "exit `CODE` when the same result is already published"},
+			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {
 				return err
 			}
-			s, err := jobs.Cohorts(c.Context, config, o)
+			stop, err := profile(c.String("cpu-profile"))
 			if err != nil {
+				return err
+			}
+			s, err := jobs.Cohorts(c.Context, config, o)
+			if err = errors.Join(err, stop()); err != nil {
 				return err
 			}
 			if err := p.result(c, s, func() { p.summary(s) }); err != nil {
@@ -108,6 +115,24 @@ func (p *program) runCommand() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// profile starts a CPU profile, if a path is given; stop ends and writes it.
+func profile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("--cpu-profile cannot be written: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 // result prints a document as JSON or by the given function, and to --result-file.

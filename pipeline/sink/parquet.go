@@ -6,175 +6,201 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"runtime"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/cohortline/cohortline/pipeline/sink/chunk"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 )
 
-// Sizes that decide the layout of a file; changing one changes the bytes of every table.
-const (
-	groupRows = 131_072 // rows of a row group
-	chunkRows = 8_192   // rows handed to a column at a time; groupRows is a multiple
-)
+// magic begins and ends every Parquet file.
+const magic = "PAR1"
 
-// Parquet writes a table to w and returns the number of rows: zstd, page checksums,
-// row groups of 131,072 rows, descriptions of table and columns in the metadata.
+// Parquet writes a table to w and returns the number of rows. Row groups are encoded side
+// by side and written in their order.
 func Parquet(w io.Writer, d schemas.Data) (rows int64, err error) {
-	options := []parquet.WriterOption{
-		d.Table.Parquet(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
-		parquet.CreatedBy("cohortline", "1", "0"), parquet.DataPageVersion(2), parquet.DataPageStatistics(true),
-		parquet.MaxRowsPerRowGroup(groupRows), parquet.DictionaryMaxBytes(1 << 20),
+	p := &parquetWriter{w: w, table: d.Table, limit: max(1, min(maxEncoders, runtime.GOMAXPROCS(0)))}
+	if err := p.put([]byte(magic)); err != nil {
+		return 0, err
 	}
-	for _, kv := range d.Table.ParquetMetadata() {
-		options = append(options, parquet.KeyValueMetadata(kv[0], kv[1]))
-	}
-	for _, c := range d.Table.Columns {
-		if c.Type == schemas.Money { // the library compares these bytes as unsigned: wrong bounds hide rows
-			options = append(options, parquet.SkipPageBounds(c.Name), parquet.SkipPageStatistics(c.Name))
-		}
-	}
-	p := &parquetWriter{w: parquet.NewGenericWriter[any](w, options...), table: d.Table, columns: make([][]parquet.Value, len(d.Table.Columns))}
+	defer p.drop()
+	g := newGroup(len(d.Table.Columns))
+	defer func() { g.release() }()
 	for r, err := range d.Batches {
 		if err != nil {
 			return 0, err
 		}
-		if err := p.record(r); err != nil {
-			return 0, fmt.Errorf("table %s: %w", d.Table.Name, err)
+		for from := 0; from < int(r.NumRows()); {
+			n, full := g.take(r, from)
+			from += n
+			if full {
+				if err := p.encode(&g); err != nil {
+					return 0, err
+				}
+			}
 		}
 	}
-	if err := p.flush(); err != nil {
-		return 0, fmt.Errorf("table %s: %w", d.Table.Name, err)
+	if g.rows > 0 {
+		if err := p.encode(&g); err != nil {
+			return 0, err
+		}
 	}
-	if err := p.w.Close(); err != nil {
-		return 0, fmt.Errorf("table %s: %w", d.Table.Name, err)
+	if err := p.close(); err != nil {
+		return 0, err
 	}
-	return p.rows, nil
+	return p.file.NumRows, nil
 }
 
-// parquetWriter gathers chunks of equal size, so that pages do not depend on batches.
+// maxEncoders is how many row groups are encoded at a time; each is in memory.
+const maxEncoders = 2
+
+// parquetWriter writes row groups in their order and remembers where they are.
 type parquetWriter struct {
-	w       *parquet.GenericWriter[any]
+	w       io.Writer
 	table   schemas.Table
-	columns [][]parquet.Value
-	arena   []byte // texts and decimals of the chunk
-	pending int
-	rows    int64
+	limit   int
+	at      int64
+	pending []chan encoded // row groups on their way, in their order
+	idle    []*worker
+	file    format.FileMetaData
 }
 
-func (p *parquetWriter) record(r arrow.Record) error {
-	for from := 0; from < int(r.NumRows()); {
-		n := min(chunkRows-p.pending, int(r.NumRows())-from)
-		for c := range p.columns {
-			if err := p.values(c, r.Column(c), from, from+n); err != nil {
-				return err
-			}
-		}
-		from += n
-		if p.pending += n; p.pending == chunkRows {
-			if err := p.flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// encoded is a finished row group; offsets count from its start.
+type encoded struct {
+	*worker
+	columns []format.ColumnMetaData
+	rows    int
+	err     error
 }
 
-// values appends the values of one column to its chunk.
-func (p *parquetWriter) values(c int, column arrow.Array, from, to int) error {
-	described := p.table.Columns[c]
-	list := p.columns[c]
-	before := len(list)
-	switch a := column.(type) {
-	case *array.String:
-		arena := p.room(a.ValueOffset(to) - a.ValueOffset(from))
-		for i := from; i < to; i++ {
-			at := len(arena)
-			arena = append(arena, a.Value(i)...)
-			list = append(list, parquet.ByteArrayValue(arena[at:len(arena):len(arena)]))
-		}
-	case *array.Int64:
-		for _, v := range a.Int64Values()[from:to] {
-			list = append(list, parquet.Int64Value(v))
-		}
-	case *array.Float64:
-		for _, v := range a.Float64Values()[from:to] {
-			list = append(list, parquet.DoubleValue(v))
-		}
-	case *array.Boolean:
-		for i := from; i < to; i++ {
-			list = append(list, parquet.BooleanValue(a.Value(i)))
-		}
-	case *array.Date32:
-		for _, v := range a.Date32Values()[from:to] {
-			list = append(list, parquet.Int32Value(int32(v)))
-		}
-	case *array.Timestamp:
-		for _, v := range a.TimestampValues()[from:to] {
-			list = append(list, parquet.Int64Value(int64(v)))
-		}
-	case *array.Decimal128:
-		if described.Type == schemas.Amount {
-			for _, v := range a.Values()[from:to] {
-				list = append(list, parquet.Int64Value(int64(v.LowBits())))
-			}
-			break
-		}
-		arena := p.room(schemas.MoneyBytes * (to - from))
-		for _, v := range a.Values()[from:to] {
-			at := len(arena)
-			arena = binary.BigEndian.AppendUint32(arena, uint32(v.HighBits()))
-			arena = binary.BigEndian.AppendUint64(arena, v.LowBits())
-			list = append(list, parquet.FixedLenByteArrayValue(arena[at:len(arena):len(arena)]))
-		}
-	default:
-		return fmt.Errorf("column %s: no way to write %T", described.Name, column)
-	}
-	p.columns[c] = list
-	if !described.Nullable { // the levels of a required column are known
-		if column.NullN() > 0 {
-			return fmt.Errorf("column %s is null in one of the rows from %d on", described.Name, p.rows+int64(from))
-		}
-		return nil
-	}
-	null := parquet.NullValue().Level(0, 0, c)
-	for i, v := range list[before:] {
-		if column.IsNull(from + i) {
-			list[before+i] = null
-		} else {
-			list[before+i] = v.Level(0, 1, c)
-		}
-	}
-	return nil
+// worker is what encoding a row group takes; it is used again for another.
+type worker struct {
+	encoder *chunk.Encoder
+	bytes   []byte
 }
 
-// room is memory for n bytes that lives as long as the chunk.
-func (p *parquetWriter) room(n int) []byte {
-	if len(p.arena)+n > cap(p.arena) {
-		p.arena = make([]byte, 0, max(1<<20, n))
-	}
-	at := len(p.arena)
-	p.arena = p.arena[:at+n]
-	return p.arena[at : at : at+n]
-}
-
-func (p *parquetWriter) flush() error {
-	if p.pending == 0 {
-		return nil
-	}
-	for c, w := range p.w.ColumnWriters() {
-		if _, err := w.WriteRowValues(p.columns[c]); err != nil {
+// encode takes the rows of g and encodes them in the background. Before that it writes the
+// oldest row group if enough are on their way.
+func (p *parquetWriter) encode(g *group) error {
+	if len(p.pending) == p.limit {
+		if err := p.write(); err != nil {
 			return err
 		}
-		p.columns[c] = p.columns[c][:0]
 	}
-	p.rows += int64(p.pending)
-	p.pending = 0
-	p.arena = p.arena[:0] // the columns have copied their values
-	if p.rows%groupRows == 0 {
-		return p.w.Flush()
+	if len(p.idle) == 0 {
+		e, err := chunk.NewEncoder()
+		if err != nil {
+			return fmt.Errorf("table %s: %w", p.table.Name, err)
+		}
+		p.idle = append(p.idle, &worker{encoder: e})
+	}
+	last := len(p.idle) - 1
+	done, rows, wk := make(chan encoded, 1), *g, p.idle[last]
+	*g, p.idle = newGroup(len(p.table.Columns)), p.idle[:last]
+	p.pending = append(p.pending, done)
+	go func() {
+		defer rows.release()
+		done <- wk.encode(p.table, &rows)
+	}()
+	return nil
+}
+
+func (wk *worker) encode(t schemas.Table, g *group) encoded {
+	x := encoded{worker: wk, rows: g.rows}
+	out := wk.bytes[:0]
+	for i, c := range t.Columns {
+		var meta format.ColumnMetaData
+		if out, meta, x.err = wk.encoder.Encode(out, c, g.columns[i]); x.err != nil {
+			return x
+		}
+		x.columns = append(x.columns, meta)
+	}
+	wk.bytes = out
+	return x
+}
+
+// write writes the oldest of the pending row groups.
+func (p *parquetWriter) write() error {
+	x := <-p.pending[0]
+	p.pending = p.pending[1:]
+	if x.err != nil {
+		return fmt.Errorf("table %s, rows from %d on: %w", p.table.Name, p.file.NumRows, x.err)
+	}
+	g := format.RowGroup{NumRows: int64(x.rows), FileOffset: p.at, Ordinal: int16(len(p.file.RowGroups))}
+	for _, m := range x.columns {
+		chunk.Move(&m, p.at)
+		g.TotalByteSize += m.TotalUncompressedSize
+		g.TotalCompressedSize += m.TotalCompressedSize
+		g.Columns = append(g.Columns, format.ColumnChunk{MetaData: m})
+	}
+	p.file.RowGroups = append(p.file.RowGroups, g)
+	p.file.NumRows += g.NumRows
+	err := p.put(x.bytes)
+	p.idle = append(p.idle, x.worker)
+	return err
+}
+
+// close writes what is pending and the footer.
+func (p *parquetWriter) close() error {
+	for len(p.pending) > 0 {
+		if err := p.write(); err != nil {
+			return err
+		}
+	}
+	p.file.Version, p.file.CreatedBy, p.file.Schema = 2, "cohortline version 1 (build 0)", schemaElements(p.table)
+	for range p.table.Columns {
+		p.file.ColumnOrders = append(p.file.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
+	}
+	for _, kv := range p.table.ParquetMetadata() {
+		p.file.KeyValueMetadata = append(p.file.KeyValueMetadata, format.KeyValue{Key: kv[0], Value: kv[1]})
+	}
+	footer, err := thrift.Marshal(new(thrift.CompactProtocol), &p.file)
+	if err != nil {
+		return fmt.Errorf("table %s: footer: %w", p.table.Name, err)
+	}
+	return p.put(append(binary.LittleEndian.AppendUint32(footer, uint32(len(footer))), magic...))
+}
+
+func (p *parquetWriter) put(b []byte) error {
+	n, err := p.w.Write(b)
+	p.at += int64(n)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", p.table.Name, err)
 	}
 	return nil
+}
+
+// drop waits for row groups that nobody wants any more.
+func (p *parquetWriter) drop() {
+	for _, done := range p.pending {
+		<-done
+	}
+}
+
+// schemaElements is the schema of a table as the footer holds it.
+func schemaElements(t schemas.Table) []format.SchemaElement {
+	fields := t.Parquet().Fields()
+	list := []format.SchemaElement{{Name: t.Name, NumChildren: thrift.New(int32(len(fields)))}}
+	for _, f := range fields {
+		x := format.SchemaElement{Name: f.Name(), Type: thrift.New(*f.Type().PhysicalType()), RepetitionType: thrift.New(format.Required)}
+		if f.Optional() {
+			x.RepetitionType = thrift.New(format.Optional)
+		}
+		if n := f.Type().Length(); n > 0 && f.Type().Kind() == parquet.FixedLenByteArray {
+			x.TypeLength = thrift.New(int32(n))
+		}
+		if c := f.Type().ConvertedType(); c != nil {
+			x.ConvertedType = thrift.New(*c)
+		}
+		if l := f.Type().LogicalType(); l != nil {
+			x.LogicalType = *l
+			if d, ok := l.Value.(*format.DecimalType); ok {
+				x.Scale, x.Precision = thrift.New(d.Scale), thrift.New(d.Precision)
+			}
+		}
+		list = append(list, x)
+	}
+	return list
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-const parquetBatchRows = 8192
+const parquetBatchRows = 2048
 
 // parquetFile reads Parquet by column pages. Dictionaries are kept: a repeated value is
 // decoded once per row group.
@@ -246,9 +245,11 @@ type columnCursor struct {
 	file  string
 	pages parquet.Pages
 	page  parquet.Page
-	col   Column // the whole page, decoded
+	col   Column // the whole page, decoded; what the library has decoded is used where it lies
+	own   spreadValues
 	at, n int
 	coded bool // the page holds codes of dict
+	ascii bool // all texts of the page are ASCII
 	dict  *Column
 	of    parquet.Dictionary
 }
@@ -302,8 +303,12 @@ func (c *columnCursor) decode(p parquet.Page) error {
 			}
 		}
 	}
-	c.col = Column{Field: c.field, Start: c.col.Start[:0], End: c.col.End[:0], Ints: c.col.Ints[:0], Floats: c.col.Floats[:0], Codes: c.col.Codes[:0], Null: c.col.Null[:0]}
-	c.coded = false
+	whole := values == c.n
+	c.col = Column{Field: c.field}
+	if !whole {
+		c.own.reset()
+	}
+	c.coded, c.ascii = false, false
 	if d := p.Dictionary(); d != nil {
 		c.coded = true
 		if err := c.readDictionary(d); err != nil {
@@ -314,22 +319,23 @@ func (c *columnCursor) decode(p parquet.Page) error {
 		if len(codes) < values {
 			return fmt.Errorf("%d values where %d are declared", len(codes), values)
 		}
-		size := int32(dictLength(c.dict))
+		size := uint32(dictLength(c.dict))
+		largest := uint32(0)
 		for _, k := range codes[:values] {
-			if k < 0 || k >= size {
-				return fmt.Errorf("dictionary entry %d of %d", k, size)
-			}
+			largest = max(largest, uint32(k)) // one that is negative is larger than any
 		}
-		c.col.Codes, c.col.Dict = append(c.col.Codes, codes[:values]...), c.dict
+		if values > 0 && largest >= size {
+			return fmt.Errorf("dictionary entry %d of %d", largest, size)
+		}
+		c.col.Codes, c.col.Dict = codes[:values], c.dict
 	} else {
 		if err := c.leaf.decode(pageValues{p.Data(), values}, &c.col); err != nil {
 			return err
 		}
+		c.ascii = c.field.Kind == Text && plainASCII(c.col.Data)
 	}
-	if values < c.n {
+	if !whole {
 		c.spread(levels)
-	} else {
-		c.col.Null = nil
 	}
 	return nil
 }
@@ -352,7 +358,7 @@ func dictLength(c *Column) int { return max(len(c.Start), len(c.Ints), len(c.Flo
 // take hands out the next n rows of the page.
 func (c *columnCursor) take(n int, to *Column) {
 	from, end := c.at, c.at+n
-	*to = Column{Field: c.field, Data: c.col.Data}
+	*to = Column{Field: c.field, Data: c.col.Data, ascii: c.ascii}
 	if c.coded {
 		to.Dict = c.dict
 	}
@@ -386,12 +392,26 @@ func (c *columnCursor) close() {
 	}
 }
 
+// spreadValues are the values of a page with nulls, by row. Their memory is used again.
+type spreadValues struct {
+	start, end []uint32
+	ints       []int64
+	floats     []float64
+	codes      []int32
+	null       []bool
+}
+
+func (s *spreadValues) reset() {
+	s.start, s.end, s.ints, s.floats, s.codes, s.null = s.start[:0], s.end[:0], s.ints[:0], s.floats[:0], s.codes[:0], s.null[:0]
+}
+
 // spread moves the values of the page to the rows that have one.
 func (c *columnCursor) spread(levels []byte) {
-	col := &c.col
+	col, own := &c.col, &c.own
 	for _, l := range levels {
-		col.Null = append(col.Null, l != c.leaf.maxLevel)
+		own.null = append(own.null, l != c.leaf.maxLevel)
 	}
+	col.Null = own.null
 	if len(col.TooBig) > 0 { // they count values; from here on rows
 		value, next := int32(0), 0
 		for row, null := range col.Null {
@@ -407,30 +427,40 @@ func (c *columnCursor) spread(levels []byte) {
 	}
 	switch {
 	case c.coded:
-		col.Codes = spread(col.Codes, col.Null)
+		own.codes = spread(own.codes, col.Codes, col.Null)
+		col.Codes = own.codes
 	case c.field.Kind == Text:
-		col.Start, col.End = spread(col.Start, col.Null), spread(col.End, col.Null)
+		own.start, own.end = spread(own.start, col.Start, col.Null), spread(own.end, col.End, col.Null)
+		col.Start, col.End = own.start, own.end
 	case c.field.Kind == Float:
-		col.Floats = spread(col.Floats, col.Null)
+		own.floats = spread(own.floats, col.Floats, col.Null)
+		col.Floats = own.floats
 	default:
-		col.Ints = spread(col.Ints, col.Null)
+		own.ints = spread(own.ints, col.Ints, col.Null)
+		col.Ints = own.ints
 	}
 }
 
-// spread moves values to the rows that are not null, from the last on, in place.
-func spread[T any](values []T, null []bool) []T {
-	k := len(values) - 1
-	values = slices.Grow(values, len(null)-len(values))[:len(null)]
-	var none T
-	for i := len(null) - 1; i >= 0; i-- {
-		if null[i] {
-			values[i] = none
-		} else {
-			values[i] = values[k]
-			k--
-		}
+// spread copies values to the rows that are not null; the others are zero.
+func spread[T any](to, values []T, null []bool) []T {
+	if cap(to) < len(null) {
+		to = make([]T, len(null))
 	}
-	return values
+	to = to[:len(null)]
+	var pair [2]T // the value of a row that is not null, and of one that is
+	k := 0
+	for i, none := range null {
+		n := 0
+		if none {
+			n = 1
+		}
+		if k < len(values) {
+			pair[0] = values[k]
+		}
+		to[i] = pair[n]
+		k += 1 - n
+	}
+	return to
 }
 
 // unitOf is the number of nanoseconds of a timestamp's unit.

@@ -144,9 +144,10 @@ func decodeInt64(multiply, divide int64) func(pageValues, *Column) error {
 			return err
 		}
 		if multiply == 1 && divide == 1 {
-			to.Ints = append(to.Ints, values[:v.n]...)
+			to.Ints = values[:v.n]
 			return nil
 		}
+		to.Ints = make([]int64, 0, v.n)
 		for _, x := range values[:v.n] {
 			scaleInt(to, x, multiply, divide)
 		}
@@ -215,7 +216,7 @@ func decodeDouble(v pageValues, to *Column) error {
 	if err := v.enough(len(values)); err != nil {
 		return err
 	}
-	to.Floats = append(to.Floats, values[:v.n]...)
+	to.Floats = values[:v.n]
 	return nil
 }
 
@@ -236,12 +237,12 @@ func decodeText(v pageValues, to *Column) error {
 		return err
 	}
 	to.Data = data
-	for i := range v.n {
-		if offsets[i] > offsets[i+1] || int(offsets[i+1]) > len(data) {
-			return fmt.Errorf("a text of %d to %d in %d bytes", offsets[i], offsets[i+1], len(data))
+	for i, end := range offsets[1 : v.n+1] {
+		if offsets[i] > end || int(end) > len(data) {
+			return fmt.Errorf("a text of %d to %d in %d bytes", offsets[i], end, len(data))
 		}
 	}
-	to.Start, to.End = append(to.Start, offsets[:v.n]...), append(to.End, offsets[1:v.n+1]...)
+	to.Start, to.End = offsets[:v.n], offsets[1:v.n+1]
 	return nil
 }
 
@@ -294,7 +295,7 @@ func decodeBigDecimal(v pageValues, to *Column) error {
 // invalidText turns the rows whose value in column k is no UTF-8 into bad rows.
 func (b *Batch) invalidText(k int) {
 	c := &b.Cols[k]
-	if c.Kind != Text {
+	if c.Kind != Text || c.ascii {
 		return
 	}
 	if c.Codes != nil {

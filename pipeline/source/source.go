@@ -56,6 +56,7 @@ type Column struct {
 	// int64 microseconds. Their entry in Ints is 0 and the row is rejected.
 	TooBig []int32
 
+	ascii   bool   // of a text column of Parquet: all of Data is ASCII
 	invalid []bool // of a dictionary: entries that are no UTF-8; nil before they are checked, empty when all are
 }
 
