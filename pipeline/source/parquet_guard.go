@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -9,14 +10,13 @@ import (
 	"runtime/debug"
 
 	"github.com/parquet-go/parquet-go/encoding/delta"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
 // The Parquet library makes room for as many bytes and values as a page claims before it
-// looks at the page. guardChunk therefore goes over the page headers of a column chunk
-// first and refuses claims that the chunk cannot hold: a few damaged bytes could
-// otherwise ask for sixteen gigabytes.
+// looks at them: a few damaged bytes could ask for sixteen gigabytes. So the claims of
+// every page are checked here, against what the page and its row group can hold and
+// against the memory limit, before the library decodes it.
 
 const (
 	maxPageHeader = 1 << 20 // bytes; statistics may hold long values
@@ -27,207 +27,165 @@ const (
 	maxUnpacking  = 1 << 16 // unpacked bytes per stored byte; zstd's and gzip's best are below it
 )
 
-// guardChunk checks the pages of one column chunk of a flat column with rows rows.
-// Values that are there have the definition level maxLevel.
-func guardChunk(r io.ReaderAt, size int64, meta *format.ColumnMetaData, rows int64, maxLevel byte) error {
-	at, length := chunkStart(meta), meta.TotalCompressedSize
-	if at < 4 || length < 0 || at > size || length > size-at {
-		return fmt.Errorf("its pages lie outside the file: %d bytes at %d of %d", length, at, size)
-	}
-	g := guard{meta: meta, left: rows, maxLevel: maxLevel, room: pageRoom()}
-	defer g.close()
-	for end := at + length; at < end; {
-		if g.left == 0 { // what follows is never read
-			return nil
-		}
-		n, err := g.page(io.NewSectionReader(r, at, end-at))
-		if err != nil {
-			return fmt.Errorf("page at byte %d: %w", at, err)
-		}
-		at += n
-	}
-	return nil
-}
-
 // pageRoom is how much memory one page may take while it is read: what the memory limit
 // of the process, which follows --memory, leaves for it.
 func pageRoom() int64 {
 	return min(maxPageBytes+maxPageValues*valueBytes, debug.SetMemoryLimit(-1)/4)
 }
 
-// guard is the state of guardChunk.
+// guard knows what the pages of a column chunk may claim.
 type guard struct {
 	meta     *format.ColumnMetaData
 	left     int64 // rows that no page has claimed yet
-	maxLevel byte
+	maxLevel byte  // definition level of a value that is there
 	room     int64 // bytes of memory that a page may take
-	unpacker
 }
 
-// page checks the page at the start of r and returns how many bytes it takes.
-func (g *guard) page(r *io.SectionReader) (int64, error) {
-	var h format.PageHeader
-	var length int64
-	for room := int64(256); ; room *= 16 {
-		head := make([]byte, min(room, r.Size()))
-		if n, err := r.ReadAt(head, 0); n < len(head) {
-			return 0, err
-		}
-		h = format.PageHeader{}
-		err := guardThrift(head)
-		if err == nil {
-			reader := new(thrift.CompactProtocol).NewReaderFromBytes(head)
-			err = thrift.NewDecoder(reader).Decode(&h)
-			length = int64(reader.BytesRead())
-		}
-		if err == nil {
-			break
-		}
-		if room >= maxPageHeader || room >= r.Size() {
-			return 0, fmt.Errorf("its header cannot be read: %w", err)
-		}
-	}
+// size checks the sizes that a page claims, of which rest bytes of the chunk are left.
+func (g *guard) size(h *format.PageHeader, rest int64) error {
 	stored, unpacked := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-	if stored < 0 || stored > r.Size()-length {
-		return 0, fmt.Errorf("it claims %d bytes, the column has %d", stored, r.Size()-length)
+	if stored < 0 || stored > rest {
+		return fmt.Errorf("it claims %d bytes, the column has %d", stored, rest)
 	}
 	if unpacked < 0 || unpacked > maxPageBytes || unpacked > (stored+1)*maxUnpacking {
-		return 0, fmt.Errorf("it claims to unpack from %d to %d bytes", stored, unpacked)
+		return fmt.Errorf("it claims to unpack from %d to %d bytes", stored, unpacked)
 	}
-	packed := g.meta.Codec != format.Uncompressed
-	levels := int64(0) // bytes of the page before what is packed
-	var encoding format.Encoding
-	var count int32
-	switch {
-	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
-		if n := int64(h.DictionaryPageHeader.V.NumValues); n < 0 || n*max(1, plainWidth(g.meta.Type)) > unpacked {
-			return 0, fmt.Errorf("its dictionary claims %d values in %d bytes", n, unpacked)
-		}
-	case h.Type == format.DataPage && h.DataPageHeader.Valid:
-		encoding, count = h.DataPageHeader.V.Encoding, h.DataPageHeader.V.NumValues
-	case h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid:
-		v := &h.DataPageHeaderV2.V
-		encoding, count = v.Encoding, v.NumValues
-		packed = packed && (!v.IsCompressed.Valid || v.IsCompressed.V)
-		levels = int64(v.RepetitionLevelsByteLength) + int64(v.DefinitionLevelsByteLength)
-		if v.RepetitionLevelsByteLength < 0 || v.DefinitionLevelsByteLength < 0 || levels > min(stored, unpacked) {
-			return 0, fmt.Errorf("it claims %d bytes of levels in %d", levels, stored)
-		}
-		if v.NumNulls < 0 || v.NumNulls > v.NumValues {
-			return 0, fmt.Errorf("it claims %d nulls in %d values", v.NumNulls, v.NumValues)
-		}
+	if unpacked > g.room {
+		return g.tooLarge(0, unpacked)
 	}
-	if err := g.values(count); err != nil {
-		return 0, err
-	}
-	if unpacked+int64(count)*valueBytes > g.room {
-		return 0, g.tooLarge(count, unpacked)
-	}
-	p := pageContent{guard: g, packed: packed, size: unpacked - levels, stored: stored - levels, at: io.NewSectionReader(r, length+levels, stored-levels)}
-	if err := p.check(); err != nil {
-		return 0, err
-	}
-	if count > 0 {
-		before := make([]byte, levels)
-		if n, err := r.ReadAt(before, length); n < len(before) {
-			return 0, err
-		}
-		if err := g.inside(&h, before, &p, encoding, count); err != nil {
-			return 0, err
-		}
-	}
-	return length + stored, nil
+	return nil
 }
 
-// inside checks the counts inside a data page: of runs of equal levels and codes, and of
-// delta encodings. before are the levels in front of the content, as pages of format 2
-// have them.
-func (g *guard) inside(h *format.PageHeader, before []byte, p *pageContent, encoding format.Encoding, count int32) error {
-	skip := int64(0) // bytes of the content before its values
-	if h.Type == format.DataPageV2 {
-		levels := before[h.DataPageHeaderV2.V.RepetitionLevelsByteLength:]
-		if err := guardRuns(levels, bits.Len8(g.maxLevel), count); err != nil {
-			return fmt.Errorf("its definition levels: %w", err)
-		}
-	} else if g.maxLevel > 0 && h.DataPageHeader.V.DefinitionLevelEncoding == format.RLE {
-		levels, err := p.counted(0)
-		if err == nil {
-			err = guardRuns(levels, bits.Len8(g.maxLevel), count)
-		}
-		if err != nil {
-			return fmt.Errorf("its definition levels: %w", err)
-		}
-		skip = 4 + int64(len(levels))
+// dictionary checks how many values a dictionary of some bytes claims, which have width
+// bytes at least.
+func (g *guard) dictionary(n int32, width int, size int64) error {
+	if n < 0 || int64(n)*int64(max(1, width)) > size {
+		return fmt.Errorf("its dictionary claims %d values in %d bytes", n, size)
 	}
+	if size+int64(n)*valueBytes > g.room {
+		return g.tooLarge(n, size)
+	}
+	return nil
+}
+
+// content checks the counts inside a data page: of runs of codes, and of delta encodings.
+func (g *guard) content(encoding format.Encoding, b []byte, count int32) error {
 	switch {
 	case encoding == format.RLEDictionary || encoding == format.PlainDictionary:
-		b, err := p.first(p.size)
-		if err != nil || len(b) <= int(skip) {
-			return err
+		if len(b) == 0 {
+			return nil
 		}
-		b = b[skip:]
 		if b[0] > 32 {
 			return fmt.Errorf("its codes have %d bits", b[0])
 		}
 		return guardRuns(b[1:], int(b[0]), count)
 	case encoding == format.RLE:
-		b, err := p.counted(skip)
-		if err != nil {
-			return err
-		}
-		return guardRuns(b, 1, count)
-	case isDelta(encoding):
-		b, err := p.first(p.size)
-		if err != nil {
-			return err
-		}
-		return g.delta(encoding, b[skip:], count)
-	}
-	return nil
-}
-
-// guardRuns checks the lengths of the runs of up to most numbers of a width: runs of one
-// number, and runs of eight packed ones that may end with padding.
-func guardRuns(b []byte, width int, most int32) error {
-	total, limit := uint64(0), 2*uint64(most)+1024
-	for len(b) > 0 {
-		head, n := binary.Uvarint(b)
-		if n <= 0 {
+		if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-4) {
 			return io.ErrUnexpectedEOF
 		}
-		b = b[n:]
-		count, size := head>>1, uint64(width+7)/8
-		if head&1 == 1 {
-			count, size = count*8, count*uint64(width)
-		}
-		if total += count; count > limit || total > limit {
-			return fmt.Errorf("runs of %d values and more, %d are declared", total, most)
-		}
-		b = b[min(size, uint64(len(b))):] // the library notices what is missing
+		return guardRuns(b[4:4+binary.LittleEndian.Uint32(b)], 1, count)
+	case isDelta(encoding):
+		return g.delta(encoding, b, count)
 	}
 	return nil
 }
 
-// values accounts for the values that a page claims; a flat column has one for each row.
-func (g *guard) values(n int32) error {
+// run is a run of equal numbers, or of packed ones.
+type run struct {
+	count  uint64 // numbers; packed ones come in eights, so that the last may be padding
+	bytes  []byte // the number, or the packed ones
+	packed bool
+}
+
+// nextRun reads the run at the beginning of b, of numbers of a width, and returns what
+// follows it.
+func nextRun(b []byte, width int) (r run, rest []byte, err error) {
+	head, n := binary.Uvarint(b)
+	if n <= 0 {
+		return r, nil, io.ErrUnexpectedEOF
+	}
+	b = b[n:]
+	r.count, r.packed = head>>1, head&1 == 1
+	size := uint64(width+7) / 8
+	if r.packed {
+		r.count, size = r.count*8, r.count*uint64(width)
+	}
+	size = min(size, uint64(len(b))) // the library notices what is missing
+	r.bytes = b[:size]
+	return r, b[size:], nil
+}
+
+// guardRuns checks the lengths of the runs of up to most numbers of a width.
+func guardRuns(b []byte, width int, most int32) error {
+	total, limit := uint64(0), 2*uint64(most)+1024 // some writers pad
+	for len(b) > 0 {
+		r, rest, err := nextRun(b, width)
+		if err != nil {
+			return err
+		}
+		if total += r.count; r.count > limit || total > limit {
+			return fmt.Errorf("runs of %d values and more, %d are declared", total, most)
+		}
+		b = rest
+	}
+	return nil
+}
+
+// levels reads the definition levels of count values into to, and says how many values
+// are there. Where all are, it gives no levels.
+func (g *guard) levels(to, b []byte, count int32) (levels []byte, there int, err error) {
+	width := bits.Len8(g.maxLevel)
+	if err := guardRuns(b, width, count); err != nil {
+		return nil, 0, fmt.Errorf("its definition levels: %w", err)
+	}
+	levels = to[:0]
+	for left := int(count); left > 0; left = int(count) - len(levels) {
+		r, rest, err := nextRun(b, width)
+		if err != nil || len(r.bytes) == 0 && r.count > 0 {
+			return nil, 0, fmt.Errorf("it has %d definition levels for %d values", len(levels), count)
+		}
+		b = rest
+		n := int(min(r.count, uint64(left)))
+		if !r.packed {
+			if r.bytes[0] == g.maxLevel {
+				if there += n; n == int(count) {
+					return nil, there, nil
+				}
+			}
+			for range n {
+				levels = append(levels, r.bytes[0])
+			}
+			continue
+		}
+		for i := range min(n, 8*len(r.bytes)/width) {
+			at := i * width
+			level := uint(r.bytes[at/8]) >> (at % 8)
+			if at%8+width > 8 {
+				level |= uint(r.bytes[at/8+1]) << (8 - at%8)
+			}
+			levels = append(levels, byte(level&(1<<width-1)))
+			if levels[len(levels)-1] == g.maxLevel {
+				there++
+			}
+		}
+	}
+	if there == int(count) {
+		return nil, there, nil
+	}
+	return levels, there, nil
+}
+
+// claim accounts for the values that a page of some bytes claims; a flat column has one
+// for each row.
+func (g *guard) claim(n int32, size int64) error {
 	if n < 0 || n > maxPageValues || int64(n) > g.left {
 		return fmt.Errorf("it claims %d values, %d rows are left", n, g.left)
 	}
+	if size+int64(n)*valueBytes > g.room {
+		return g.tooLarge(n, size)
+	}
 	g.left -= int64(n)
 	return nil
-}
-
-// plainWidth is the least number of bytes of a value in a dictionary.
-func plainWidth(t format.Type) int64 {
-	switch t {
-	case format.Int64, format.Double:
-		return 8
-	case format.Int96:
-		return 12
-	case format.Int32, format.Float, format.ByteArray:
-		return 4
-	}
-	return 0
 }
 
 func isDelta(e format.Encoding) bool {
@@ -236,7 +194,20 @@ func isDelta(e format.Encoding) bool {
 
 // tooLarge says that a page takes more memory than it may.
 func (g *guard) tooLarge(values int32, size int64) error {
-	return fmt.Errorf("it holds %d values in %d bytes, which takes more than %d MiB of memory; write smaller pages, or allow more memory", values, size, g.room>>20)
+	return &memoryError{fmt.Sprintf("its %d bytes and %d values take more than %d MiB of memory", size, values, g.room>>20)}
+}
+
+// memoryError is a file that may be whole, but needs more memory than there is.
+type memoryError struct{ what string }
+
+func (e *memoryError) Error() string { return e.what }
+
+// hintFor is what to do about a file that cannot be decoded.
+func hintFor(err error) string {
+	if m := (*memoryError)(nil); errors.As(err, &m) {
+		return "write it with smaller pages and fewer, larger row groups, or allow more memory"
+	}
+	return damagedHint
 }
 
 // delta checks the counts inside a page of a delta encoding, which has up to most values.

@@ -35,7 +35,7 @@ var errThrift = errors.New("it is cut off or damaged")
 // take accounts for memory.
 func (w *thriftWalk) take(n int64) error {
 	if w.room -= n; w.room < 0 {
-		return fmt.Errorf("to describe so many columns and row groups takes more than %d MiB of memory; write larger row groups, or allow more memory", metadataRoom()>>20)
+		return &memoryError{fmt.Sprintf("to describe so many columns and row groups takes more than %d MiB of memory", metadataRoom()>>20)}
 	}
 	return nil
 }
