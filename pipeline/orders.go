@@ -205,6 +205,7 @@ func (m *OrderMapper) reset(b *source.Batch) {
 func (m *OrderMapper) blame(i int, reason, column string, v cell) {
 	if !m.skip[i] {
 		m.skip[i] = true
+		v.text = v.text[:min(len(v.text), 64)] // a dictionary may hold one text of any length for all rows
 		var b [64]byte
 		m.faults = append(m.faults, rowFault{i, reason, column, mask(v.appendText(b[:0]), 64)})
 	}

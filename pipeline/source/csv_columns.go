@@ -165,7 +165,7 @@ func (c *textColumns) setData(text []byte) {
 
 func plainASCII(b []byte) bool {
 	for ; len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+		if binary.LittleEndian.Uint64(b)&tops != 0 {
 			return false
 		}
 	}

@@ -278,11 +278,33 @@ func (c *csvRows) cutBlanks(eof bool) (used int) {
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 func (c *csvRows) pass(text []byte, eof bool) (int, error) {
-	for i, b := range text {
-		if b == '"' && !c.blanks {
-			c.inside = !c.inside
-		} else if b == '\n' && !c.inside {
-			return i + 1, nil
+	feed := -1 // the next line feed from the place on, where it has been looked for
+	for at := 0; at < len(text); {
+		if c.inside {
+			q := bytes.IndexByte(text[at:], '"')
+			if q < 0 {
+				break
+			}
+			at, c.inside = at+q+1, false
+			continue
+		}
+		if feed < at {
+			if feed = bytes.IndexByte(text[at:], '\n'); feed < 0 {
+				feed = len(text)
+			} else {
+				feed += at
+			}
+		}
+		q := -1
+		if !c.blanks {
+			q = bytes.IndexByte(text[at:feed], '"')
+		}
+		if q >= 0 {
+			at, c.inside = at+q+1, true
+		} else if feed < len(text) {
+			return feed + 1, nil
+		} else {
+			break
 		}
 	}
 	if eof && c.inside {

@@ -35,8 +35,12 @@ func (c *jsonRows) cut(text []byte, eof bool) (rows, used int, err error) {
 		if n < 0 {
 			n = len(text) - at
 		}
-		if line := bytes.TrimSpace(text[at : at+n]); len(line) > 0 {
-			from := at + bytes.IndexByte(text[at:], line[0])
+		line := text[at : at+n]
+		if n == 0 || line[0] != '{' || line[n-1] != '}' { // it may have white space around it
+			line = bytes.TrimSpace(line)
+		}
+		if len(line) > 0 {
+			from := at + cap(text[at:]) - cap(line)
 			c.lines = append(c.lines, jsonLine{from: uint32(from), to: uint32(from + len(line))})
 		}
 		at = min(at+n+1, len(text))
@@ -81,8 +85,11 @@ func (c *jsonColumns) fill(lines []jsonLine, number int64) {
 	c.b.reset(len(lines), number)
 	for i, l := range lines {
 		line := c.text[l.from:l.to]
-		if !l.long && (!c.validate || utf8.Valid(line)) && c.scanner.scan(line) && c.plainRow(i, l.from) {
-			continue
+		if !l.long {
+			ascii, ok := c.scanner.scan(line)
+			if ok && (ascii || !c.validate || utf8.Valid(line)) && c.plainRow(i, l) {
+				continue
+			}
 		}
 		if bad := c.oddRow(i, l); bad.Reason != "" {
 			bad.Index, bad.Raw = i, bytes.Clone(line[:min(len(line), 1024)])
@@ -92,17 +99,18 @@ func (c *jsonColumns) fill(lines []jsonLine, number int64) {
 	c.b.setData(c.text)
 }
 
-// plainRow adds the line that the scanner has read, which begins at a place of the text,
-// unless a value is too long.
-func (c *jsonColumns) plainRow(i int, at uint32) bool {
-	for _, v := range c.scanner.found {
-		if v.to-v.from > c.maxField {
-			return false
+// plainRow adds the line that the scanner has read, unless a value is too long.
+func (c *jsonColumns) plainRow(i int, l jsonLine) bool {
+	if l.to-l.from > uint32(c.maxField) {
+		for _, v := range c.scanner.found {
+			if v.to-v.from > uint32(c.maxField) && v.there {
+				return false
+			}
 		}
 	}
 	for k, v := range c.scanner.found {
 		if v.there {
-			c.b.Cols[k].Start[i], c.b.Cols[k].End[i] = at+uint32(v.from), at+uint32(v.to)
+			c.b.Cols[k].Start[i], c.b.Cols[k].End[i] = l.from+v.from, l.from+v.to
 		} else {
 			c.b.null(k, i)
 		}

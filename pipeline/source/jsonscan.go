@@ -13,7 +13,10 @@ type jsonScanner struct {
 	root   *jsonNode
 	found  []jsonValue // by wanted column
 	line   []byte
-	serial int // of the line, to know which nodes it has visited
+	serial int       // of the line, to know which nodes it has visited
+	shape  jsonShape // of a line that has been read
+	last   int       // the place behind the last scalar
+	other  uint64    // of scanShape: all bytes of texts, to know whether one is not ASCII
 }
 
 // jsonNode is an object on the way to a wanted value.
@@ -32,7 +35,7 @@ type jsonKey struct {
 
 // jsonValue is a scalar as it stands in the line.
 type jsonValue struct {
-	from, to int
+	from, to uint32
 	there    bool // neither missing nor null
 }
 
@@ -90,13 +93,29 @@ func (n *jsonNode) find(name []byte) *jsonKey {
 // maxJSONDepth is how deep objects may be nested to be read here.
 const maxJSONDepth = 64
 
-// scan reads a line into found, false where it is not for this reader.
-func (s *jsonScanner) scan(line []byte) bool {
-	s.line = line
+// scan reads a line into found, false where it is not for this reader. ascii says that
+// its texts are ASCII, so that it is UTF-8 if the line is one of those that are read.
+func (s *jsonScanner) scan(line []byte) (ascii, ok bool) {
+	s.line, s.other = line, uint64(s.shape.other)
+	clear(s.found)
+	if len(s.shape.steps) > 0 && s.scanShape(line) {
+		return s.other&tops == 0, true
+	}
+	return false, s.scanAny(line)
+}
+
+// scanAny reads a line of any shape, which is the one to be expected from then on.
+func (s *jsonScanner) scanAny(line []byte) bool {
+	s.line, s.last = line, 0
 	s.serial++
 	clear(s.found)
+	s.shape.begin()
 	i, ok := s.object(blank(line, 0), s.root, 0)
-	return ok && blank(line, i) == len(line)
+	s.shape.end(line[s.last:])
+	if ok = ok && blank(line, i) == len(line); !ok {
+		s.shape.begin()
+	}
+	return ok
 }
 
 // blank is the place of the first byte from i on that is no white space.
@@ -178,26 +197,33 @@ func (s *jsonScanner) value(i int, key *jsonKey, depth int) (int, bool) {
 		if end, escaped, ok = s.text(i); !ok || escaped && wanted {
 			return 0, false
 		}
-		v = jsonValue{i + 1, end - 1, true}
+		v = jsonValue{uint32(i + 1), uint32(end - 1), true}
 	case 't', 'f', 'n':
 		for _, word := range [...]string{"true", "false", "null"} {
 			if bytes.HasPrefix(b[i:], []byte(word)) {
 				end = i + len(word)
 			}
 		}
-		v = jsonValue{i, end, c != 'n'}
+		v = jsonValue{uint32(i), uint32(end), c != 'n'}
 		ok = end > 0
 	default:
 		end, ok = number(b, i)
-		v = jsonValue{i, end, true}
+		v = jsonValue{uint32(i), uint32(end), true}
 	}
 	if key != nil && key.child != nil && key.child.visited == s.serial { // it was an object before
 		return 0, false
 	}
-	if ok && wanted {
-		s.found[key.column] = v
+	if !ok {
+		return 0, false
 	}
-	return end, ok
+	column := -1
+	if wanted {
+		column = key.column
+		s.found[column] = v
+	}
+	s.shape.add(b[s.last:i], column)
+	s.last = end
+	return end, true
 }
 
 // list passes over the list at i.

@@ -2,37 +2,118 @@ package source
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-// FuzzJSONScan compares the scanner with encoding/json: what it accepts both read alike.
+var scannedPaths = [][]string{{"a"}, {"b", "c"}, {"d"}, {"b", "x", "y"}}
+
+// checkScan compares the scanner with encoding/json: what it accepts both read alike.
+func checkScan(t *testing.T, s *jsonScanner, line []byte) (accepted bool) {
+	t.Helper()
+	ascii, ok := s.scan(line)
+	if !ok {
+		return false
+	}
+	if !utf8.Valid(line) {
+		if ascii {
+			t.Fatalf("%q is taken for ASCII", line)
+		}
+		return false
+	}
+	object, err := parseObject(bytes.TrimSpace(line))
+	if err != nil {
+		t.Fatalf("%q is accepted, encoding/json says %v", line, err)
+	}
+	for k, path := range scannedPaths {
+		text, null, problem := lookup(object, path)
+		v := s.found[k]
+		if problem != "" || null == v.there || v.there && text != string(line[v.from:v.to]) {
+			t.Fatalf("%q, %v: %q there %t; encoding/json reads %q, null %t, %s", line, path, line[v.from:v.to], v.there, text, null, problem)
+		}
+	}
+	return true
+}
+
+// FuzzJSONScan compares the scanner with encoding/json on two lines, of which the first
+// has the shape that the second is expected to have.
 func FuzzJSONScan(f *testing.F) {
-	for _, line := range []string{
+	lines := []string{
 		`{"a":1,"b":{"c":"x"},"d":true}`, `{"a":"é","b":{"c":null}}`, ` { "d" : -1.5e+3 , "b" : { "x" : [1,{"c":2}] , "c" : "" } } `,
 		`{"a":"x\n"}`, `{"z":"\u00e9\\","a":"x"}`, `{"a":1,"a":2}`, `{"b":{"c":1},"b":{}}`, `{"b":{"c":1},"b":2}`, `{"b":[{"c":1}]}`, `{"a":{}}`,
 		`{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":-}`, `{"a":nul}`, `{"a":1}x`, `{"a":1,}`, `{,}`, `[]`, `null`, `{"a":"` + "\x01" + `"}`, `{"b.c":1}`, `{}`,
-	} {
-		f.Add([]byte(line))
+		`{"a":1,"b":{"c":"x","x":{"y":2}},"d":3}`, `{"a":1,"b":{"x":{"y":2}},"d":3}`, `{"ü":1,"a":2}`,
 	}
-	paths := [][]string{{"a"}, {"b", "c"}, {"d"}, {"b", "x", "y"}}
-	s := newJSONScanner(paths)
-	f.Fuzz(func(t *testing.T, line []byte) {
-		if !utf8.Valid(line) || !s.scan(line) {
-			return
+	for i, line := range lines {
+		f.Add([]byte(line), []byte(line))
+		f.Add([]byte(line), []byte(lines[(i+1)%len(lines)]))
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		s := newJSONScanner(scannedPaths)
+		checkScan(t, s, first)
+		checkScan(t, s, second)
+	})
+}
+
+// TestScanLikeEncodingJSON reads lines that resemble each other, whole and damaged, one
+// after the other.
+func TestScanLikeEncodingJSON(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	scalar := func() string {
+		return []string{`1`, `-0.25`, `"x"`, `""`, `null`, `true`, `false`, `"größe"`, `"a\"b"`, `"1234567890123456"`, `{}`, `[1,"a"]`, `1e5`, `01`, "\"\xff\""}[r.IntN(15)]
+	}
+	member := func(depth int, f func(depth int) string) string {
+		key := []string{"a", "b", "c", "d", "x", "y", "z", "ü"}[r.IntN(8)]
+		if key == "b" || key == "x" && depth > 0 {
+			return fmt.Sprintf("%q:%s", key, f(depth+1))
 		}
-		object, err := parseObject(bytes.TrimSpace(line))
-		if err != nil {
-			t.Fatalf("%q is accepted, encoding/json says %v", line, err)
+		return fmt.Sprintf("%q:%s", key, scalar())
+	}
+	var object func(depth int) string
+	object = func(depth int) string {
+		if depth > 3 {
+			return scalar()
 		}
-		for k, path := range paths {
-			text, null, problem := lookup(object, path)
-			v := s.found[k]
-			if problem != "" || null == v.there || v.there && text != string(line[v.from:v.to]) {
-				t.Fatalf("%q, %v: %q there %t; encoding/json reads %q, null %t, %s", line, path, line[v.from:v.to], v.there, text, null, problem)
+		var members []string
+		for range r.IntN(6) {
+			members = append(members, member(depth, object))
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	accepted, shaped := 0, 0
+	for range 3000 {
+		s := newJSONScanner(scannedPaths)
+		base := object(0)
+		for range 12 {
+			line := []byte(base)
+			switch r.IntN(4) {
+			case 0: // damaged
+				if at := r.IntN(len(line)); r.IntN(2) == 0 {
+					line[at] = "{}[],:\"\\0a \xff"[r.IntN(12)]
+				} else {
+					line = append(line[:at], line[min(len(line), at+1+r.IntN(8)):]...)
+				}
+			case 1: // without one of its keys
+				parts := strings.Split(base, ",")
+				k := r.IntN(len(parts))
+				line = []byte(strings.Join(append(parts[:k:k], parts[k+1:]...), ","))
+			case 2:
+				line = []byte(strings.NewReplacer(`"x"`, `"other"`, `1`, `77`, `null`, `"n"`, `true`, `null`).Replace(base))
+			}
+			serial := s.serial
+			if len(line) > 0 && checkScan(t, s, line) {
+				if accepted++; s.serial == serial {
+					shaped++
+				}
 			}
 		}
-	})
+	}
+	if accepted < 10_000 || shaped < 3_000 {
+		t.Errorf("%d lines were accepted, %d by their shape", accepted, shaped)
+	}
 }
 
 // TestJSONScanReadsPlainLines makes sure that the scanner does not leave the common lines
@@ -45,8 +126,26 @@ func TestJSONScanReadsPlainLines(t *testing.T) {
 		`{"id":"a\"b","customer":{"id":7}}`: false,
 		`{"id":["1"]}`:                      false,
 	} {
-		if got := s.scan([]byte(line)); got != want {
+		if _, got := s.scan([]byte(line)); got != want {
 			t.Errorf("%s: %t, want %t", line, got, want)
 		}
+	}
+}
+
+// TestShapesWithMissingKeys reads lines that lack keys by the shape of a whole one.
+func TestShapesWithMissingKeys(t *testing.T) {
+	s := newJSONScanner(scannedPaths)
+	checkScan(t, s, []byte(`{"a":1,"q":"\"","b":{"c":2,"z":"ü","x":{"y":3}},"p":null,"d":4}`))
+	serial := s.serial
+	for _, line := range []string{
+		`{"a":5,"b":{"c":2,"x":{"y":3}},"d":4}`, `{"a":1,"q":"","b":{"c":2,"z":"","x":{"y":3}},"p":1}`, `{"a":"","b":{"c":true,"x":{"y":false}}}`,
+	} {
+		if !checkScan(t, s, []byte(line)) || s.serial != serial {
+			t.Errorf("%s is not read by the shape", line)
+		}
+	}
+	checkScan(t, s, []byte(`{"a":1,"b":{"c":2,"x":{"y":3},"d":4}}`)) // d is inside b here
+	if s.serial == serial {
+		t.Error("a line of another nesting is read by the shape")
 	}
 }

@@ -33,7 +33,8 @@ type parquetFile struct {
 
 // leaf is what decoding needs to know of a column.
 type leaf struct {
-	index    int  // of the column chunk
+	index    int // of the column chunk
+	column   *parquet.Column
 	maxLevel byte // definition level of a value that is there
 	decode   func(v pageValues, to *Column) error
 }
@@ -49,7 +50,7 @@ func openParquet(name string, r io.ReaderAt, size int64, closer io.Closer, remot
 		}
 	}()
 	if err := checkFooter(r, size); err != nil {
-		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: damagedHint}
+		return nil, &FileError{File: name, What: "is no readable Parquet file", Err: err, Hint: hintFor(err)}
 	}
 	buffer := 1 << 18
 	if remote {
@@ -119,7 +120,7 @@ func (f *parquetFile) addFields(c *parquet.Column, level byte, repeated bool) {
 			field.Kind, field.Why = Other, why
 		}
 		f.fields = append(f.fields, field)
-		f.leaves = append(f.leaves, leaf{index: child.Index(), maxLevel: l, decode: decode})
+		f.leaves = append(f.leaves, leaf{index: child.Index(), column: child, maxLevel: l, decode: decode})
 	}
 }
 
@@ -202,14 +203,9 @@ func (f *parquetFile) openPages(c *columnCursor, chunk parquet.ColumnChunk, meta
 		}
 		at = fetched{part, from}
 	}
-	if err := guardChunk(at, f.size, meta, rows, c.leaf.maxLevel > 0); err != nil {
-		var fe *FileError
-		if errors.As(err, &fe) { // of the store
-			return err
-		}
+	if c.pages, err = openChunk(at, f.size, meta, c.leaf.column, rows, c.leaf.maxLevel); err != nil {
 		return c.wrong(err)
 	}
-	c.pages = chunk.(*parquet.FileColumnChunk).PagesFrom(at)
 	return nil
 }
 
@@ -243,19 +239,17 @@ type columnCursor struct {
 	field Field
 	leaf  leaf
 	file  string
-	pages parquet.Pages
-	page  parquet.Page
+	pages *chunkPages
 	col   Column // the whole page, decoded; what the library has decoded is used where it lies
 	own   spreadValues
 	at, n int
 	coded bool // the page holds codes of dict
 	ascii bool // all texts of the page are ASCII
 	dict  *Column
-	of    parquet.Dictionary
 }
 
 func (c *columnCursor) wrong(err error) error {
-	return &FileError{File: c.file, Column: c.field.Name, What: "cannot be decoded", Err: err, Hint: damagedHint}
+	return &FileError{File: c.file, Column: c.field.Name, What: "cannot be decoded", Err: err, Hint: hintFor(err)}
 }
 
 // ready makes sure that a page with rows is decoded and returns how many are left in it.
@@ -266,18 +260,18 @@ func (c *columnCursor) ready() (left int, err error) {
 		}
 	}()
 	for c.at == c.n {
-		if c.page != nil {
-			parquet.Release(c.page)
-			c.page = nil
-		}
 		p, err := c.pages.ReadPage()
 		if err != nil {
+			var fe *FileError
+			if errors.As(err, &fe) { // of the store
+				return 0, err
+			}
 			if errors.Is(err, io.EOF) {
 				err = errors.New("it has fewer rows than its row group")
 			}
 			return 0, c.wrong(err)
 		}
-		c.page, c.at, c.n = p, 0, int(p.NumRows())
+		c.at, c.n = 0, p.rows
 		if c.n > 0 {
 			if err := c.decode(p); err != nil {
 				return 0, c.wrong(err)
@@ -288,68 +282,48 @@ func (c *columnCursor) ready() (left int, err error) {
 }
 
 // decode turns a page into a column of values, nulls expanded.
-func (c *columnCursor) decode(p parquet.Page) error {
-	var levels []byte
-	values := c.n
-	if c.leaf.maxLevel > 0 {
-		levels = p.DefinitionLevels()
-		if len(levels) != c.n {
-			return fmt.Errorf("%d definition levels for %d rows", len(levels), c.n)
-		}
-		values = 0
-		for _, l := range levels {
-			if l == c.leaf.maxLevel {
-				values++
-			}
-		}
-	}
-	whole := values == c.n
+func (c *columnCursor) decode(p *parquetPage) error {
 	c.col = Column{Field: c.field}
-	if !whole {
-		c.own.reset()
-	}
-	c.coded, c.ascii = false, false
-	if d := p.Dictionary(); d != nil {
-		c.coded = true
-		if err := c.readDictionary(d); err != nil {
+	c.coded, c.ascii = p.coded, false
+	if p.coded {
+		if err := c.readDictionary(); err != nil {
 			return err
 		}
-		data := p.Data()
-		codes := data.Int32()
-		if len(codes) < values {
-			return fmt.Errorf("%d values where %d are declared", len(codes), values)
+		if len(p.codes) < p.there {
+			return fmt.Errorf("%d values where %d are declared", len(p.codes), p.there)
 		}
 		size := uint32(dictLength(c.dict))
 		largest := uint32(0)
-		for _, k := range codes[:values] {
+		for _, k := range p.codes[:p.there] {
 			largest = max(largest, uint32(k)) // one that is negative is larger than any
 		}
-		if values > 0 && largest >= size {
+		if p.there > 0 && largest >= size {
 			return fmt.Errorf("dictionary entry %d of %d", largest, size)
 		}
-		c.col.Codes, c.col.Dict = codes[:values], c.dict
+		c.col.Codes, c.col.Dict = p.codes[:p.there], c.dict
 	} else {
-		if err := c.leaf.decode(pageValues{p.Data(), values}, &c.col); err != nil {
+		if err := c.leaf.decode(pageValues{p.values, p.there}, &c.col); err != nil {
 			return err
 		}
 		c.ascii = c.field.Kind == Text && plainASCII(c.col.Data)
 	}
-	if !whole {
-		c.spread(levels)
+	if p.levels != nil {
+		c.own.reset()
+		c.spread(p.levels)
 	}
 	return nil
 }
 
 // readDictionary decodes the dictionary of the chunk once.
-func (c *columnCursor) readDictionary(d parquet.Dictionary) error {
-	if c.of == d && c.dict != nil {
+func (c *columnCursor) readDictionary() error {
+	if c.dict != nil {
 		return nil
 	}
 	col := &Column{Field: c.field}
-	if err := c.leaf.decode(pageValues{d.Page().Data(), d.Len()}, col); err != nil {
+	if err := c.leaf.decode(*c.pages.dictionary, col); err != nil {
 		return err
 	}
-	c.of, c.dict = d, col
+	c.dict = col
 	return nil
 }
 
@@ -384,9 +358,6 @@ func (c *columnCursor) take(n int, to *Column) {
 }
 
 func (c *columnCursor) close() {
-	if c.page != nil {
-		parquet.Release(c.page)
-	}
 	if c.pages != nil {
 		c.pages.Close()
 	}

@@ -1,238 +1,217 @@
 package source
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
+	"runtime/debug"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/delta"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-	"github.com/pierrec/lz4/v4"
 )
 
 // The Parquet library makes room for as many bytes and values as a page claims before it
-// looks at the page. guardChunk therefore goes over the page headers of a column chunk
-// first and refuses claims that the chunk cannot hold: a few damaged bytes could
-// otherwise ask for sixteen gigabytes.
+// looks at them: a few damaged bytes could ask for sixteen gigabytes. So the claims of
+// every page are checked here, against what the page and its row group can hold and
+// against the memory limit, before the library decodes it.
 
 const (
 	maxPageHeader = 1 << 20 // bytes; statistics may hold long values
-	maxPageBytes  = 1 << 30 // of an unpacked page
+	maxPageBytes  = 1 << 30 // of an unpacked page, where memory allows
 	maxPageValues = 1 << 26
+	valueBytes    = 8       // that a value takes at least while its page is read, in levels and codes
+	maxMetadata   = 1 << 29 // bytes of memory for the description of a file
 	maxUnpacking  = 1 << 16 // unpacked bytes per stored byte; zstd's and gzip's best are below it
 )
 
-// guardChunk checks the pages of one column chunk of a flat column with rows rows.
-// nullable says that its pages hold definition levels.
-func guardChunk(r io.ReaderAt, size int64, meta *format.ColumnMetaData, rows int64, nullable bool) error {
-	at, length := chunkStart(meta), meta.TotalCompressedSize
-	if at < 4 || length < 0 || at > size || length > size-at {
-		return fmt.Errorf("its pages lie outside the file: %d bytes at %d of %d", length, at, size)
-	}
-	g := guard{meta: meta, left: rows, nullable: nullable}
-	for end := at + length; at < end; {
-		if g.left == 0 { // what follows is never read
-			return nil
-		}
-		n, err := g.page(io.NewSectionReader(r, at, end-at))
-		if err != nil {
-			return fmt.Errorf("page at byte %d: %w", at, err)
-		}
-		at += n
-	}
-	return nil
+// pageRoom is how much memory one page may take while it is read: what the memory limit
+// of the process, which follows --memory, leaves for it.
+func pageRoom() int64 {
+	return min(maxPageBytes+maxPageValues*valueBytes, debug.SetMemoryLimit(-1)/4)
 }
 
-// guard is the state of guardChunk.
+// guard knows what the pages of a column chunk may claim.
 type guard struct {
 	meta     *format.ColumnMetaData
 	left     int64 // rows that no page has claimed yet
-	nullable bool
+	maxLevel byte  // definition level of a value that is there
+	room     int64 // bytes of memory that a page may take
 }
 
-// page checks the page at the start of r and returns how many bytes it takes.
-func (g *guard) page(r *io.SectionReader) (int64, error) {
-	var h format.PageHeader
-	var length int64
-	for room := int64(256); ; room *= 16 {
-		head := make([]byte, min(room, r.Size()))
-		if n, err := r.ReadAt(head, 0); n < len(head) {
-			return 0, err
-		}
-		h = format.PageHeader{}
-		err := guardThrift(head)
-		if err == nil {
-			reader := new(thrift.CompactProtocol).NewReaderFromBytes(head)
-			err = thrift.NewDecoder(reader).Decode(&h)
-			length = int64(reader.BytesRead())
-		}
-		if err == nil {
-			break
-		}
-		if room >= maxPageHeader || room >= r.Size() {
-			return 0, fmt.Errorf("its header cannot be read: %w", err)
-		}
-	}
+// size checks the sizes that a page claims, of which rest bytes of the chunk are left.
+func (g *guard) size(h *format.PageHeader, rest int64) error {
 	stored, unpacked := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-	if stored < 0 || stored > r.Size()-length {
-		return 0, fmt.Errorf("it claims %d bytes, the column has %d", stored, r.Size()-length)
+	if stored < 0 || stored > rest {
+		return fmt.Errorf("it claims %d bytes, the column has %d", stored, rest)
 	}
 	if unpacked < 0 || unpacked > maxPageBytes || unpacked > (stored+1)*maxUnpacking {
-		return 0, fmt.Errorf("it claims to unpack from %d to %d bytes", stored, unpacked)
+		return fmt.Errorf("it claims to unpack from %d to %d bytes", stored, unpacked)
 	}
-	packed := g.meta.Codec != format.Uncompressed
-	levels := int64(0) // bytes of the page before what is packed
-	var encoding format.Encoding
-	var count int32
-	switch {
-	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
-		if n := int64(h.DictionaryPageHeader.V.NumValues); n < 0 || n*max(1, plainWidth(g.meta.Type)) > unpacked {
-			return 0, fmt.Errorf("its dictionary claims %d values in %d bytes", n, unpacked)
-		}
-	case h.Type == format.DataPage && h.DataPageHeader.Valid:
-		encoding, count = h.DataPageHeader.V.Encoding, h.DataPageHeader.V.NumValues
-	case h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid:
-		v := &h.DataPageHeaderV2.V
-		encoding, count = v.Encoding, v.NumValues
-		packed = packed && (!v.IsCompressed.Valid || v.IsCompressed.V)
-		levels = int64(v.RepetitionLevelsByteLength) + int64(v.DefinitionLevelsByteLength)
-		if v.RepetitionLevelsByteLength < 0 || v.DefinitionLevelsByteLength < 0 || levels > min(stored, unpacked) {
-			return 0, fmt.Errorf("it claims %d bytes of levels in %d", levels, stored)
-		}
-		if v.NumNulls < 0 || v.NumNulls > v.NumValues {
-			return 0, fmt.Errorf("it claims %d nulls in %d values", v.NumNulls, v.NumValues)
-		}
+	if unpacked > g.room {
+		return g.tooLarge(0, unpacked)
 	}
-	if err := g.values(count); err != nil {
-		return 0, err
-	}
-	part := func(n int64) ([]byte, error) { // the first bytes after the levels
-		b := make([]byte, min(n, stored-levels))
-		if n, err := r.ReadAt(b, length+levels); n < len(b) {
-			return nil, err
-		}
-		return b, nil
-	}
-	plain, err := g.unpack(packed, isDelta(encoding), unpacked-levels, part)
-	if err != nil || !isDelta(encoding) {
-		return length + stored, err
-	}
-	if h.Type == format.DataPage && g.nullable {
-		if len(plain) < 4 || int64(binary.LittleEndian.Uint32(plain)) > int64(len(plain)-4) {
-			return 0, errors.New("its definition levels are longer than the page")
-		}
-		plain = plain[4+binary.LittleEndian.Uint32(plain):]
-	}
-	return length + stored, guardDelta(encoding, plain, count)
-}
-
-// values accounts for the values that a page claims; a flat column has one for each row.
-func (g *guard) values(n int32) error {
-	if n < 0 || n > maxPageValues || int64(n) > g.left {
-		return fmt.Errorf("it claims %d values, %d rows are left", n, g.left)
-	}
-	g.left -= int64(n)
 	return nil
 }
 
-// unpack checks that a page unpacks to size bytes and returns them if they are needed.
-// Where the codec says the size first, that is enough; the others are unpacked.
-func (g *guard) unpack(packed, needed bool, size int64, part func(int64) ([]byte, error)) ([]byte, error) {
-	claimed := int64(-1)
-	switch {
-	case !packed && !needed:
-		return nil, nil
-	case !packed:
-		return part(math.MaxInt64)
-	case g.meta.Codec == format.Snappy:
-		b, err := part(binary.MaxVarintLen64)
-		if err != nil {
-			return nil, err
-		}
-		n, k := binary.Uvarint(b)
-		if k <= 0 || n > maxPageBytes {
-			return nil, fmt.Errorf("its content is no Snappy block of %d bytes", size)
-		}
-		claimed = int64(n)
-	case g.meta.Codec == format.Zstd:
-		b, err := part(zstd.HeaderMaxSize)
-		if err != nil {
-			return nil, err
-		}
-		var h zstd.Header
-		if err := h.Decode(b); err != nil {
-			return nil, err
-		}
-		if h.HasFCS {
-			claimed = int64(min(h.FrameContentSize, math.MaxInt64))
-		}
-	case g.meta.Codec == format.Gzip: // a thousandfold is its best
-		claimed = size
+// dictionary checks how many values a dictionary of some bytes claims, which have width
+// bytes at least.
+func (g *guard) dictionary(n int32, width int, size int64) error {
+	if n < 0 || int64(n)*int64(max(1, width)) > size {
+		return fmt.Errorf("its dictionary claims %d values in %d bytes", n, size)
 	}
-	if claimed >= 0 && claimed != size {
-		return nil, fmt.Errorf("its content unpacks to %d bytes where %d are declared", claimed, size)
+	if size+int64(n)*valueBytes > g.room {
+		return g.tooLarge(n, size)
 	}
-	if claimed >= 0 && !needed {
-		return nil, nil
-	}
-	b, err := part(math.MaxInt64)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]byte, size+1)
-	n := 0
-	switch g.meta.Codec {
-	case format.Lz4Raw:
-		n, err = lz4.UncompressBlock(b, out)
-	case format.Brotli:
-		n, err = io.ReadFull(brotli.NewReader(bytes.NewReader(b)), out)
-	case format.Zstd:
-		var d *zstd.Decoder
-		if d, err = zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPageBytes)); err == nil {
-			n, err = io.ReadFull(d, out)
-			d.Close()
-		}
-	case format.Snappy, format.Gzip:
-		b, err = parquet.LookupCompressionCodec(g.meta.Codec).Decode(out[:0], b)
-		n = copy(out, b)
-	default:
-		return nil, fmt.Errorf("its compression %s cannot be read", g.meta.Codec)
-	}
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && (n > 0 || !errors.Is(err, io.EOF)) {
-		return nil, err
-	}
-	if int64(n) != size {
-		return nil, fmt.Errorf("its content unpacks to %d bytes where %d are declared", n, size)
-	}
-	return out[:n], nil
+	return nil
 }
 
-// plainWidth is the least number of bytes of a value in a dictionary.
-func plainWidth(t format.Type) int64 {
-	switch t {
-	case format.Int64, format.Double:
-		return 8
-	case format.Int96:
-		return 12
-	case format.Int32, format.Float, format.ByteArray:
-		return 4
+// content checks the counts inside a data page: of runs of codes, and of delta encodings.
+func (g *guard) content(encoding format.Encoding, b []byte, count int32) error {
+	switch {
+	case encoding == format.RLEDictionary || encoding == format.PlainDictionary:
+		if len(b) == 0 {
+			return nil
+		}
+		if b[0] > 32 {
+			return fmt.Errorf("its codes have %d bits", b[0])
+		}
+		return guardRuns(b[1:], int(b[0]), count)
+	case encoding == format.RLE:
+		if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-4) {
+			return io.ErrUnexpectedEOF
+		}
+		return guardRuns(b[4:4+binary.LittleEndian.Uint32(b)], 1, count)
+	case isDelta(encoding):
+		return g.delta(encoding, b, count)
 	}
-	return 0
+	return nil
+}
+
+// run is a run of equal numbers, or of packed ones.
+type run struct {
+	count  uint64 // numbers; packed ones come in eights, so that the last may be padding
+	bytes  []byte // the number, or the packed ones
+	packed bool
+}
+
+// nextRun reads the run at the beginning of b, of numbers of a width, and returns what
+// follows it.
+func nextRun(b []byte, width int) (r run, rest []byte, err error) {
+	head, n := binary.Uvarint(b)
+	if n <= 0 {
+		return r, nil, io.ErrUnexpectedEOF
+	}
+	b = b[n:]
+	r.count, r.packed = head>>1, head&1 == 1
+	size := uint64(width+7) / 8
+	if r.packed {
+		r.count, size = r.count*8, r.count*uint64(width)
+	}
+	size = min(size, uint64(len(b))) // the library notices what is missing
+	r.bytes = b[:size]
+	return r, b[size:], nil
+}
+
+// guardRuns checks the lengths of the runs of up to most numbers of a width.
+func guardRuns(b []byte, width int, most int32) error {
+	total, limit := uint64(0), 2*uint64(most)+1024 // some writers pad
+	for len(b) > 0 {
+		r, rest, err := nextRun(b, width)
+		if err != nil {
+			return err
+		}
+		if total += r.count; r.count > limit || total > limit {
+			return fmt.Errorf("runs of %d values and more, %d are declared", total, most)
+		}
+		b = rest
+	}
+	return nil
+}
+
+// levels reads the definition levels of count values into to, and says how many values
+// are there. Where all are, it gives no levels.
+func (g *guard) levels(to, b []byte, count int32) (levels []byte, there int, err error) {
+	width := bits.Len8(g.maxLevel)
+	if err := guardRuns(b, width, count); err != nil {
+		return nil, 0, fmt.Errorf("its definition levels: %w", err)
+	}
+	levels = to[:0]
+	for left := int(count); left > 0; left = int(count) - len(levels) {
+		r, rest, err := nextRun(b, width)
+		if err != nil || len(r.bytes) == 0 && r.count > 0 {
+			return nil, 0, fmt.Errorf("it has %d definition levels for %d values", len(levels), count)
+		}
+		b = rest
+		n := int(min(r.count, uint64(left)))
+		if !r.packed {
+			if r.bytes[0] == g.maxLevel {
+				if there += n; n == int(count) {
+					return nil, there, nil
+				}
+			}
+			for range n {
+				levels = append(levels, r.bytes[0])
+			}
+			continue
+		}
+		for i := range min(n, 8*len(r.bytes)/width) {
+			at := i * width
+			level := uint(r.bytes[at/8]) >> (at % 8)
+			if at%8+width > 8 {
+				level |= uint(r.bytes[at/8+1]) << (8 - at%8)
+			}
+			levels = append(levels, byte(level&(1<<width-1)))
+			if levels[len(levels)-1] == g.maxLevel {
+				there++
+			}
+		}
+	}
+	if there == int(count) {
+		return nil, there, nil
+	}
+	return levels, there, nil
+}
+
+// claim accounts for the values that a page of some bytes claims; a flat column has one
+// for each row.
+func (g *guard) claim(n int32, size int64) error {
+	if n < 0 || n > maxPageValues || int64(n) > g.left {
+		return fmt.Errorf("it claims %d values, %d rows are left", n, g.left)
+	}
+	if size+int64(n)*valueBytes > g.room {
+		return g.tooLarge(n, size)
+	}
+	g.left -= int64(n)
+	return nil
 }
 
 func isDelta(e format.Encoding) bool {
 	return e == format.DeltaBinaryPacked || e == format.DeltaLengthByteArray || e == format.DeltaByteArray
 }
 
-// guardDelta checks the counts inside a page of a delta encoding, which has up to most values.
-func guardDelta(e format.Encoding, b []byte, most int32) error {
+// tooLarge says that a page takes more memory than it may.
+func (g *guard) tooLarge(values int32, size int64) error {
+	return &memoryError{fmt.Sprintf("its %d bytes and %d values take more than %d MiB of memory", size, values, g.room>>20)}
+}
+
+// memoryError is a file that may be whole, but needs more memory than there is.
+type memoryError struct{ what string }
+
+func (e *memoryError) Error() string { return e.what }
+
+// hintFor is what to do about a file that cannot be decoded.
+func hintFor(err error) string {
+	if m := (*memoryError)(nil); errors.As(err, &m) {
+		return "write it with smaller pages and fewer, larger row groups, or allow more memory"
+	}
+	return damagedHint
+}
+
+// delta checks the counts inside a page of a delta encoding, which has up to most values.
+func (g *guard) delta(e format.Encoding, b []byte, most int32) error {
 	rest, err := skipDelta(b, most)
 	if err != nil || e != format.DeltaByteArray {
 		return err
@@ -251,8 +230,8 @@ func guardDelta(e format.Encoding, b []byte, most int32) error {
 			total += max(0, int64(n))
 		}
 	}
-	if total > maxPageBytes {
-		return fmt.Errorf("its values unpack to %d bytes", total)
+	if total > g.room {
+		return g.tooLarge(most, total)
 	}
 	return nil
 }
@@ -297,119 +276,4 @@ func skipDelta(b []byte, most int32) ([]byte, error) {
 		}
 	}
 	return b, nil
-}
-
-// guardThrift walks a value of the compact protocol and refuses a list that claims more
-// items than there are bytes: the library would make room for them first.
-func guardThrift(b []byte) error {
-	_, err := skipStruct(b, 0)
-	return err
-}
-
-var errThrift = errors.New("it is cut off or damaged")
-
-func skipStruct(b []byte, depth int) ([]byte, error) {
-	if depth > 32 {
-		return nil, errThrift
-	}
-	for {
-		if len(b) == 0 {
-			return nil, errThrift
-		}
-		field := b[0]
-		b = b[1:]
-		if field == 0 {
-			return b, nil
-		}
-		if field>>4 == 0 { // the field's number follows
-			_, n := binary.Uvarint(b)
-			if n <= 0 {
-				return nil, errThrift
-			}
-			b = b[n:]
-		}
-		if kind := field & 15; kind > 2 { // the values of booleans are in their kind
-			var err error
-			if b, err = skipThrift(b, kind, depth); err != nil {
-				return nil, err
-			}
-		}
-	}
-}
-
-// skipThrift skips one value that is not a boolean field.
-func skipThrift(b []byte, kind byte, depth int) ([]byte, error) {
-	uvarint := func() (uint64, bool) {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			return 0, false
-		}
-		b = b[n:]
-		return v, true
-	}
-	items := func(n uint64, kinds ...byte) (_ []byte, err error) {
-		if n > uint64(len(b)) {
-			return nil, fmt.Errorf("a list claims %d items, %d bytes are left", n, len(b))
-		}
-		for range n {
-			for _, k := range kinds {
-				if b, err = skipThrift(b, k, depth+1); err != nil {
-					return nil, err
-				}
-			}
-		}
-		return b, nil
-	}
-	size := uint64(0)
-	switch kind {
-	case 1, 2, 3: // a boolean in a list, a byte
-		size = 1
-	case 4, 5, 6: // integers
-		if _, ok := uvarint(); !ok {
-			return nil, errThrift
-		}
-	case 7: // double
-		size = 8
-	case 8: // bytes
-		n, ok := uvarint()
-		if !ok {
-			return nil, errThrift
-		}
-		size = n
-	case 9, 10: // list, set
-		if len(b) == 0 || depth > 32 {
-			return nil, errThrift
-		}
-		n, item := uint64(b[0]>>4), b[0]&15
-		b = b[1:]
-		if n == 15 {
-			var ok bool
-			if n, ok = uvarint(); !ok {
-				return nil, errThrift
-			}
-		}
-		return items(n, item)
-	case 11: // map
-		n, ok := uvarint()
-		if !ok || depth > 32 {
-			return nil, errThrift
-		}
-		if n == 0 {
-			return b, nil
-		}
-		if len(b) == 0 {
-			return nil, errThrift
-		}
-		kinds := b[0]
-		b = b[1:]
-		return items(n, kinds>>4, kinds&15)
-	case 12:
-		return skipStruct(b, depth+1)
-	default:
-		return nil, errThrift
-	}
-	if size > uint64(len(b)) {
-		return nil, errThrift
-	}
-	return b[size:], nil
 }

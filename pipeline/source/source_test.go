@@ -259,8 +259,11 @@ func TestLongRowsStayBounded(t *testing.T) {
 type repeat byte
 
 func (r repeat) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = byte(r)
+	if len(b) > 0 {
+		b[0] = byte(r)
+		for n := 1; n < len(b); n *= 2 {
+			copy(b[n:], b[:n])
+		}
 	}
 	return len(b), nil
 }
@@ -384,8 +387,8 @@ func TestFlippedBits(t *testing.T) {
 		data := bytes.Clone(good)
 		data[bit/8] ^= 1 << (bit % 8)
 		file, err := openParquet("f", bytes.NewReader(data), int64(len(data)), io.NopCloser(nil), false)
-		if err == nil && totalRows(file) < 100_000 {
-			_, err = all(file)
+		if err == nil {
+			_, err = drainFile(file, 100_000)
 		}
 		var fe *FileError
 		if err != nil && !errors.As(err, &fe) {
@@ -398,11 +401,4 @@ func TestFlippedBits(t *testing.T) {
 	if refused == 0 {
 		t.Error("no damage was noticed")
 	}
-}
-
-func totalRows(f File) (n int64) {
-	for _, g := range f.(*parquetFile).file.RowGroups() {
-		n += g.NumRows()
-	}
-	return n
 }
