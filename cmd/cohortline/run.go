@@ -236,7 +236,7 @@ func (p *program) planCommand() *cli.Command {
 
 func (p *program) validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "check the configuration and every input row, and compute nothing", Flags: intervalFlags(),
+		Name: "validate", Usage: "check the configuration and every input row; writes nothing", Flags: intervalFlags(),
 		Action: func(c *cli.Context) error {
 			if c.String("as-of") == "" && c.String("interval-end") == "" { // rows are checked the same whatever the instant
 				if err := c.Set("as-of", "9999-01-01"); err != nil {
