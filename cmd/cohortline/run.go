@@ -25,7 +25,7 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
 		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only warnings and errors"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only the summary, warnings and errors"},
 	}
 }
 
