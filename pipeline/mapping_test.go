@@ -98,6 +98,7 @@ func TestExpressions(t *testing.T) {
 	for text, want := range map[string]string{
 		"Quantity * UnitPrice": "0.3", "Quantity * row(\"Unit Price\") - 1": "6.5", "Quantity > 2 and UnitPrice < 0.2": "true",
 		"Country == \"France\" ? Quantity : UnitPrice": "3", "Quantity + UnitPrice": "3.1", "Quantity / 2": "1.5", "lower(Country) == \"france\"": "true",
+		"Quantity * (0.1 + 0.2)": "0.9", "Quantity * (1 / 4)": "0.75", "0 - Quantity": "-3", "Quantity * -1 + 2 * 3": "3", "len(Country) + 1 > 6": "true",
 	} {
 		e, err := compile(text, columns)
 		if err != nil {
@@ -117,8 +118,8 @@ func TestExpressions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.eval(row); err == nil {
-		t.Error("a country was multiplied")
+	if _, err := e.eval(row); err == nil || err.Error() != "France" {
+		t.Errorf("a country was multiplied: %v", err)
 	}
 }
 

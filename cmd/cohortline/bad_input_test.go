@@ -116,6 +116,7 @@ func badInputs() []badInput {
 		{name: "JSON array", file: "orders.json", source: ", path: orders.json", data: `[{"order_id": 1}]`, code: 2, says: []string{"orders.json", "jq -c"}},
 		{name: "JSON cut in the middle", file: "orders.jsonl", source: ", path: orders.jsonl", data: `{"order_id": 1, "customer_id": "a", "ordered_at": "2024-01-01T00:00:00Z", "gross_amount": 5}` + "\n" + `{"order_id": 2, "cust`, reject: "invalid_json"},
 		{name: "division by zero", data: row("2,b,2024-01-02T00:00:00Z,0"), source: ", columns: {gross_amount: 10 / gross_amount}", reject: "expression_failed gross_amount"},
+		{name: "text in an expression", data: row("2,b,2024-01-02T00:00:00Z,x9"), source: ", columns: {gross_amount: gross_amount * 2}", reject: "expression_failed gross_amount", says: []string{`like "x9"`}},
 		{name: "filter that is no condition", data: row(), source: ", filter: gross_amount * 2", code: 2, says: []string{"column filter", "not true or false"}},
 		{name: "unknown key", data: row(), top: "colour: red", code: 2, says: []string{"line 5, column 1", `no key "colour"`}},
 		{name: "wrong type", data: row(), top: "checks: {max_reject_share: lots}", code: 2, says: []string{"line 5, column 28", "must be a share"}},
