@@ -143,3 +143,16 @@ func TestWallClock(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReadsTime reads any text in any format: a day between the years 1 and 9999, or none.
+func FuzzReadsTime(f *testing.F) {
+	f.Add("%d/%m/%Y %H:%M", "03/04/2011 8:26")
+	f.Add("iso", "2024-01-01T00:00:00.5+01:00")
+	f.Add("%b %d, %y %I:%M %p %z", "Jan 1, 24 12:00 AM +0100")
+	f.Fuzz(func(t *testing.T, format, text string) {
+		ok, _ := ReadsTime(format, text)
+		if err := CheckTimeFormat(format); err != nil && ok && format != "" && strings.Contains(err.Error(), "not known") {
+			t.Errorf("%q is read in %q, which is refused: %v", text, format, err)
+		}
+	})
+}
