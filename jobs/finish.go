@@ -104,6 +104,10 @@ func (r *run) check() error {
 	counts, segments := r.ledger.Counts(), r.ledger.Segments()
 	validation := int64(len(r.extracted.Rejects))
 	r.checks = append(r.checks, transforms.CheckRows(r.rowsIn(), validation, counts)...)
+	if len(r.rates) > 0 {
+		r.checks = append(r.checks, transforms.CheckRow{Check: "fx_rate_conflicts", Table: "fx", Severity: transforms.SeverityWarning, Passed: r.conflicts == 0,
+			Observed: fmt.Sprint(r.conflicts), Expected: "0 days for which a currency has two rates; the last one counts"})
+	}
 	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.Retention(segments), counts)...)
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)

@@ -170,7 +170,7 @@ func (e *exports) paths() (value, why string) {
 		if i := strings.IndexByte(path.Base(names[0]), '.'); i >= 0 {
 			ending = path.Base(names[0])[i:]
 		}
-		for _, pattern := range []string{path.Join(dir, "*"+ending), strings.TrimSuffix(prefix, ending) + "*" + ending} {
+		for _, pattern := range []string{path.Join(dir, "*"+ending), strings.TrimRight(prefix, "0123456789") + "*" + ending, strings.TrimSuffix(prefix, ending) + "*" + ending} {
 			if found, err := filepath.Glob(pattern); err == nil {
 				slices.Sort(found)
 				if slices.Equal(found, names) {

@@ -219,7 +219,7 @@ func column(b *source.Batch, i int) *source.Column {
 	return &b.Cols[i]
 }
 
-// textOf is a value as a text; instants and dates, which need no guess, are only "set".
+// textOf is a value as a text; instants and dates, which need no guess, are numbers.
 func textOf(c *source.Column, i int) string {
 	if c.Null != nil && c.Null[i] {
 		return ""
@@ -230,14 +230,14 @@ func textOf(c *source.Column, i int) string {
 	switch c.Kind {
 	case source.Text:
 		return string(c.Data[c.Start[i]:c.End[i]])
-	case source.Int, source.Bool:
+	case source.Int, source.Bool, source.Timestamp, source.Date:
 		return strconv.FormatInt(c.Ints[i], 10)
 	case source.Decimal:
 		return strconv.FormatFloat(float64(c.Ints[i])/pow10(c.Scale), 'f', c.Scale, 64)
 	case source.Float:
 		return strconv.FormatFloat(c.Floats[i], 'f', -1, 64)
 	}
-	return "set"
+	return ""
 }
 
 func pow10(n int) float64 {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cohortline/cohortline/internal/realdata"
+	"github.com/parquet-go/parquet-go"
 )
 
 // proposed writes files into a folder, proposes a configuration for them and writes it
@@ -81,8 +83,8 @@ func TestPropose(t *testing.T) {
 			[]string{`order_id: "id"`, `gross_amount: "amount / 100" # Stripe's API counts cents`, `"succeeded": paid`}, nil, 1},
 		{"no order number, columns set by blanks", map[string]string{"c.txt": " customer_id  date number_of_cds  dollar_value\n 00001 19970101  1   11.77\n 00001 19970102  1   12.00\n"}, "c.txt",
 			[]string{`delimiter: "whitespace"`, "order_id: row() # no column looks like an order number", `format: "%Y%m%d"`}, nil, 2},
-		{"two currencies", map[string]string{"o.csv": line[:len(line)-1] + ",currency\n1,a,2024-01-05T00:00:00Z,5,USD\n2,a,2024-01-05T00:00:00Z,5,USD\n3,b,2024-01-05T00:00:00Z,5,GBP\n", "fx.csv": "Date,Currency,Rate\n2024-01-04,GBP,1.2\n"}, "o.csv fx.csv",
-			[]string{"currency: USD # the commonest; there are also GBP\n", "- table: fx", `rate: "Rate"`}, []string{"add exchange rates"}, 3},
+		{"two currencies", map[string]string{"o.csv": line[:len(line)-1] + ",currency\n1,a,2024-01-05T00:00:00Z,5,USD\n2,a,2024-01-05T00:00:00Z,5,USD\n3,b,2024-01-05T00:00:00Z,5,GBP\n", "fx.csv": "Date,Currency,Rate\n04.01.2024,GBP,1.2\n13.01.2024,GBP,1.3\n"}, "o.csv fx.csv",
+			[]string{"currency: USD # the commonest; there are also GBP\n", "- table: fx", `rate: "Rate"`, `timestamp: {format: "%d.%m.%Y"}`}, []string{"add exchange rates"}, 3},
 		{"file that holds something else", map[string]string{"o.csv": line + "1,a,2024-01-01T00:00:00Z,5\n", "people.csv": "Record ID,First Name,Email\n1,x,a@b.c\n"}, "o.csv people.csv",
 			[]string{"# people.csv is left out: no columns look like the time and the amount of an order; it has Record ID, First Name, Email"}, []string{"a@b.c"}, 1},
 		{"Windows-1252", map[string]string{"o.csv": line[:len(line)-1] + ",country\n1,a,2024-01-01T00:00:00Z,5,\x80sterreich\n2,a,2024-01-01T00:00:00Z,5,FR\n"}, "o.csv",
@@ -124,6 +126,31 @@ func TestPropose(t *testing.T) {
 				t.Errorf("%v, %+v\n%s", err, s, text)
 			}
 		})
+	}
+}
+
+// TestProposeParquet knows versions by their instants, which need no guess.
+func TestProposeParquet(t *testing.T) {
+	type order struct {
+		ID      string    `parquet:"order_id"`
+		Buyer   string    `parquet:"customer_id"`
+		At      time.Time `parquet:"ordered_at,timestamp(microsecond)"`
+		Version time.Time `parquet:"updated_at,timestamp(microsecond)"`
+		Gross   int64     `parquet:"gross_amount,decimal(2:18)"`
+	}
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, second := range map[string]time.Time{"# order ids come again in 1 row with another updated_at: versions": at.Add(time.Hour), "grain: line # order ids come again in 1 row with other values": at} {
+		var b bytes.Buffer
+		if err := parquet.Write(&b, []order{{"1", "a", at, at, 500}, {"1", "a", at, second, 600}}); err != nil {
+			t.Fatal(err)
+		}
+		text, path := proposed(t, map[string]string{"o.parquet": b.String()}, "o.parquet")
+		if !strings.Contains(text, name) || strings.Contains(text, "timestamp:") {
+			t.Errorf("want %q in\n%s", name, text)
+		}
+		if s, err := runProposed(t, path); err != nil || s.Orders != 1 {
+			t.Errorf("%v %+v", err, s)
+		}
 	}
 }
 

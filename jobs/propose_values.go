@@ -40,7 +40,7 @@ func (e *exports) writeForm(b *strings.Builder) {
 	}
 	r := e.repeats
 	switch {
-	case r.lines > 0 && r.versions == 0:
+	case r.lines > r.versions:
 		fmt.Fprintf(b, "    grain: line # order ids come again in %s with other values: one row per product line\n", counted(r.lines, "row"))
 	case r.versions > 0:
 		fmt.Fprintf(b, "    # order ids come again in %s with another updated_at: versions, of which the latest counts\n", counted(r.versions, "row"))
@@ -160,7 +160,7 @@ func (e *exports) timestamps() string {
 // timestamp is how one column is written, and the evidence.
 func (e *exports) timestamp(column string) (entry, note string) {
 	const zone = "TODO: the zone in which they were written, where it is not UTC"
-	if kind := e.kinds[e.found[column]]; kind.Kind == source.Timestamp && kind.UTC {
+	if kind := e.kinds[e.found[column]]; kind.Kind == source.Timestamp && kind.UTC || kind.Kind == source.Date && column == "date" {
 		return "", ""
 	} else if kind.Kind == source.Timestamp || kind.Kind == source.Date {
 		return "{timezone: UTC}", "the file has no zone; " + zone
@@ -183,8 +183,10 @@ func (e *exports) timestamp(column string) (entry, note string) {
 		share += fmt.Sprintf("; %s does not fit %s", forms[1].format, clip(forms[1].fails, 30))
 	}
 	switch {
-	case best.format == "iso" && s.times.instant >= best.reads:
+	case best.format == "iso" && (s.times.instant >= best.reads || column == "date"):
 		return "", ""
+	case column == "date": // a day is no instant: it needs no zone
+		return fmt.Sprintf("{format: %q}", best.format), share
 	case best.format == "iso":
 		return "{timezone: UTC}", share + "; they have no offset: " + zone
 	case strings.HasPrefix(best.format, "unix"):

@@ -16,7 +16,7 @@ func (p *program) demoCommand() *cli.Command {
 			&cli.StringFlag{Name: "dir", Value: "cohortline-demo", Usage: "`FOLDER` to make"},
 			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of standard output: text, or json for the summary of the run"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of messages on standard error: text or json"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only the summary, warnings and errors"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := choices(c, "output", "log-format"); err != nil {

@@ -45,7 +45,8 @@ var exits = []struct {
 		var u *usageError
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
-		return errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var g *jobs.GenerateError
+		return errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError

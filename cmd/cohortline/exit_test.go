@@ -23,14 +23,15 @@ func TestSignal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	many := t.TempDir()
+	var said strings.Builder
+	if code := run(context.Background(), []string{"cohortline", "generate", "--orders", "200000", "--dir", many}, strings.NewReader(""), &said, &said); code != 0 {
+		t.Fatal(said.String())
+	}
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := newScene(t)
-			var quiet strings.Builder
-			if code := run(context.Background(), []string{"cohortline", "generate", "--orders", "300000", "--dir", filepath.Join(s.dir, "many")}, strings.NewReader(""), &quiet, &quiet); code != 0 {
-				t.Fatal(quiet.String())
-			}
-			s.configure(", path: many/orders-000.csv", "")
+			s.configure(", path: '"+filepath.Join(many, "orders-000.csv")+"'", "")
 			before := s.tree()
 			cmd := exec.Command(exe, "run", "--config", filepath.Join(s.dir, "c.yaml"), "--as-of", "2025-01-01", "--threads", "1", "--log-format", "json", "--output", "json")
 			cmd.Args[0] = "cohortline"

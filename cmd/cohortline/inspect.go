@@ -194,7 +194,7 @@ func (p *program) show(format string, rows sink.Rows) error {
 }
 
 // maxCell is the number of characters of a value that a table for people shows.
-const maxCell = 48
+const maxCell = 80
 
 // readable is a table as people read it: long texts are cut, rates have six digits, and
 // what would steer a terminal is left out.

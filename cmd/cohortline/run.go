@@ -27,7 +27,7 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
 		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only warnings and errors"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only the summary, warnings and errors"},
 	}
 }
 
@@ -261,7 +261,7 @@ func (p *program) planCommand() *cli.Command {
 
 func (p *program) validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "check the configuration and every input row, and compute nothing", Flags: intervalFlags(),
+		Name: "validate", Usage: "check the configuration and every input row; writes nothing", Flags: intervalFlags(),
 		Action: func(c *cli.Context) error {
 			if c.String("as-of") == "" && c.String("interval-end") == "" { // rows are checked the same whatever the instant
 				if err := c.Set("as-of", "9999-01-01"); err != nil {
