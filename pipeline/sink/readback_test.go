@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -204,14 +205,14 @@ func readColumn(c parquet.ColumnChunk) (list []parquet.Value, err error) {
 	defer pages.Close()
 	for {
 		p, err := pages.ReadPage()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return list, nil
 		}
 		if err != nil {
 			return list, err
 		}
 		values := make([]parquet.Value, p.NumValues())
-		if n, err := p.Values().ReadValues(values); n != len(values) || err != nil && err != io.EOF {
+		if n, err := p.Values().ReadValues(values); n != len(values) || err != nil && !errors.Is(err, io.EOF) {
 			return list, fmt.Errorf("%d of %d values of a page: %w", n, len(values), err)
 		}
 		for _, v := range values {
