@@ -63,6 +63,7 @@ type run struct {
 
 	rates     []schemas.Rate
 	fxRows    int64
+	conflicts int64 // days for which a currency came with two rates
 	rejects   []schemas.Reject
 	extracted *pipeline.Extracted
 	ledger    *transforms.Ledger
@@ -182,8 +183,10 @@ func (r *run) extract(ctx context.Context) error {
 		return err
 	}
 	env := r.mapEnv()
+	rates := transforms.NewRates(r.c.Currency, r.rates)
+	r.conflicts = rates.Conflicts
 	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: transforms.NewRates(r.c.Currency, r.rates), Threads: r.o.Threads, Stop: ctx.Err}
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err}
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
@@ -283,6 +286,9 @@ func (r *run) fold(p *pipeline.Publication) error {
 		r.metrics.Merge(m)
 	}
 	done(r.ledger.Counts().Customers, "customers")
+	if r.ledger.Counts().Purchases == 0 {
+		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
+	}
 	return nil
 }
 

@@ -1,12 +1,14 @@
 package jobs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed" // the JSON Schema
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -71,9 +73,13 @@ func ParseConfig(path string, data []byte, env func(string) (string, bool)) (*Co
 	if err != nil {
 		return nil, err
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
+	var root, more yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
 		return nil, &ConfigError{path, []string{strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")}}
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, &ConfigError{path, []string{"holds more than one document (---): keep one"}}
 	}
 	c := &Config{Path: path, Dir: dir, Job: "cohorts", WeekStart: time.Monday, Grains: []transforms.Grain{transforms.Month},
 		MatchID: true, MatchEmail: true, MaxRejectShare: 0.01}
@@ -98,7 +104,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 				w.wrong(n, "version must be 1")
 			}
 		},
-		"job":       func(n *yaml.Node) { c.Job = w.text(n, "job", false) },
+		"job":       func(n *yaml.Node) { c.Job = w.text(n, "job") },
 		"reporting": func(n *yaml.Node) { c.reporting(w, n) },
 		"sources": func(n *yaml.Node) {
 			if n.Kind != yaml.SequenceNode {
@@ -122,13 +128,15 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 		"output": func(n *yaml.Node) {
 			w.fields(n, "output", map[string]func(*yaml.Node){
 				"path": func(n *yaml.Node) {
-					c.Output = w.text(n, "output.path", false)
+					c.Output = w.text(n, "output.path")
 					if strings.Contains(c.Output, "://") && !strings.HasPrefix(c.Output, "file://") {
 						w.wrong(n, "output.path: %q is no folder; object stores are not written yet", c.Output)
 					}
 				},
 				"tables": func(n *yaml.Node) {
-					c.Tables = w.texts(n, "output.tables")
+					if c.Tables = w.texts(n, "output.tables"); len(c.Tables) == 0 {
+						w.wrong(n, "output.tables is empty: name tables, or leave the key out for all of them")
+					}
 					for _, t := range c.Tables {
 						if known := tableNames(); !slices.Contains(known, t) {
 							w.wrong(n, "output.tables: there is no table %q%s", t, suggest(t, known))
@@ -171,7 +179,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 		},
 		"privacy": func(n *yaml.Node) {
 			w.fields(n, "privacy", map[string]func(*yaml.Node){
-				"key": func(n *yaml.Node) { c.PrivacyKey = []byte(w.text(n, "privacy.key", true)) },
+				"key": func(n *yaml.Node) { c.PrivacyKey = []byte(w.secret(n, "privacy.key")) },
 			})
 		},
 	})
@@ -183,15 +191,15 @@ var weekdays = map[string]time.Weekday{"monday": time.Monday, "tuesday": time.Tu
 func (c *Config) reporting(w *walk, n *yaml.Node) {
 	w.fields(n, "reporting", map[string]func(*yaml.Node){
 		"timezone": func(n *yaml.Node) {
-			c.Timezone = w.text(n, "reporting.timezone", false)
-			zone, err := time.LoadLocation(c.Timezone)
-			if err != nil || c.Timezone == "" || c.Timezone == "Local" {
-				w.wrong(n, "reporting.timezone: %q is no IANA time zone such as Europe/Berlin", c.Timezone)
+			c.Timezone = w.text(n, "reporting.timezone")
+			zone, err := location(c.Timezone)
+			if err != nil {
+				w.wrong(n, "reporting.timezone: %v", err)
 			}
 			c.Zone = zone
 		},
 		"currency": func(n *yaml.Node) {
-			c.Currency = w.text(n, "reporting.currency", false)
+			c.Currency = w.text(n, "reporting.currency")
 			if len(c.Currency) != 3 || strings.ToUpper(c.Currency) != c.Currency || strings.Trim(c.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 				w.wrong(n, "reporting.currency: %q is no three-letter code such as EUR", c.Currency)
 			}

@@ -1,8 +1,9 @@
 package jobs
 
 import (
+	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/schemas"
@@ -15,12 +16,12 @@ func (c *Config) source(w *walk, n *yaml.Node) pipeline.SourceSpec {
 	var later []func()
 	w.fields(n, "a source", map[string]func(*yaml.Node){
 		"table":     func(n *yaml.Node) { s.Table = w.oneOf(n, "table", "orders", "fx") },
-		"name":      func(n *yaml.Node) { s.Name = w.text(n, "name", false) },
-		"namespace": func(n *yaml.Node) { s.Namespace = w.text(n, "namespace", false) },
+		"name":      func(n *yaml.Node) { s.Name = w.text(n, "name") },
+		"namespace": func(n *yaml.Node) { s.Namespace = w.text(n, "namespace") },
 		"path":      func(n *yaml.Node) { s.Paths = w.texts(n, "path") },
 		"format":    func(n *yaml.Node) { s.Format.Format = w.oneOf(n, "format", "csv", "jsonl", "parquet") },
 		"delimiter": func(n *yaml.Node) {
-			s.Format.Delimiter = w.text(n, "delimiter", false)
+			s.Format.Delimiter = w.text(n, "delimiter")
 			if d := s.Format.Delimiter; d == "\t" {
 				s.Format.Delimiter = "tab"
 			} else if len(d) != 1 && d != "tab" && d != "whitespace" || d == "\"" || d == "\n" {
@@ -30,14 +31,21 @@ func (c *Config) source(w *walk, n *yaml.Node) pipeline.SourceSpec {
 		"encoding": func(n *yaml.Node) {
 			s.Format.Encoding = w.oneOf(n, "encoding", "utf-8", "utf-16", "latin-1", "windows-1252")
 		},
-		"header": func(n *yaml.Node) { s.Format.NoHeader = w.texts(n, "header") },
+		"header": func(n *yaml.Node) {
+			s.Format.NoHeader = w.texts(n, "header")
+			for i, name := range s.Format.NoHeader {
+				if name != "" && slices.Contains(s.Format.NoHeader[:i], name) {
+					w.wrong(n, "header names %q twice", name)
+				}
+			}
+		},
 		"decimal": func(n *yaml.Node) {
 			if d := w.oneOf(n, "decimal", ".", ","); d != "" {
 				s.Decimal = d[0]
 			}
 		},
 		"grain":  func(n *yaml.Node) { s.Grain = w.oneOf(n, "grain", "order", "line") },
-		"filter": func(n *yaml.Node) { s.Filter = w.text(n, "filter", false) },
+		"filter": func(n *yaml.Node) { s.Filter = w.text(n, "filter") },
 		"landing": func(n *yaml.Node) {
 			s.Landing = w.oneOf(n, "landing", "reference")
 		},
@@ -85,55 +93,49 @@ func canonicalColumn(w *walk, key *yaml.Node, where, table string) bool {
 }
 
 func columns(w *walk, n *yaml.Node, table string) map[string]pipeline.ColumnSpec {
-	if n.Kind != yaml.MappingNode {
-		w.wrong(n, "columns must map canonical columns to columns of the file")
-		return nil
-	}
 	m := map[string]pipeline.ColumnSpec{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	for key, value := range w.pairs(n, "columns") {
 		if !canonicalColumn(w, key, "columns", table) {
 			continue
 		}
-		if value.Kind == yaml.MappingNode {
-			w.fields(value, "columns."+key.Value, map[string]func(*yaml.Node){
-				"const": func(v *yaml.Node) {
-					text := w.text(v, "columns."+key.Value+".const", false)
-					m[key.Value] = pipeline.ColumnSpec{Const: &text}
-				},
-			})
+		where := "columns." + key.Value
+		if value.Kind != yaml.MappingNode {
+			from := w.text(value, where)
+			if value.Kind == yaml.ScalarNode && value.Tag != "!!null" && from == "" {
+				w.wrong(value, "%s is empty: name a column of the file, or leave the key out", where)
+			}
+			m[key.Value] = pipeline.ColumnSpec{From: from}
 			continue
 		}
-		if from := w.text(value, "columns."+key.Value, false); from != "" {
-			m[key.Value] = pipeline.ColumnSpec{From: from}
+		var constant *string
+		w.fields(value, where, map[string]func(*yaml.Node){
+			"const": func(v *yaml.Node) {
+				text := w.text(v, where+".const")
+				constant = &text
+			},
+		})
+		if constant == nil {
+			w.wrong(value, "%s must name a column of the file, or hold {const: value}", where)
 		}
+		m[key.Value] = pipeline.ColumnSpec{Const: constant}
 	}
 	return m
 }
 
 func values(w *walk, n *yaml.Node, table string) map[string]map[string]string {
-	if n.Kind != yaml.MappingNode {
-		w.wrong(n, "values must map canonical columns to {raw value: canonical value}")
-		return nil
-	}
 	m := map[string]map[string]string{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	for key, value := range w.pairs(n, "values") {
 		if !canonicalColumn(w, key, "values", table) {
 			continue
 		}
-		if value.Kind != yaml.MappingNode {
-			w.wrong(value, "values.%s must map raw values to canonical ones", key.Value)
-			continue
-		}
-		m[key.Value] = map[string]string{}
-		for j := 0; j+1 < len(value.Content); j += 2 {
-			to := w.text(value.Content[j+1], "values."+key.Value, false)
-			if key.Value == "status" && !slices.Contains(schemas.Statuses[:], to) {
-				w.wrong(value.Content[j+1], "values.status: %q is no status%s", to, suggest(to, schemas.Statuses[:]))
+		to := map[string]string{}
+		for raw, v := range w.pairs(value, "values."+key.Value) {
+			to[raw.Value] = w.text(v, "values."+key.Value)
+			if key.Value == "status" && !slices.Contains(schemas.Statuses[:], to[raw.Value]) {
+				w.wrong(v, "values.status: %q is no status%s", to[raw.Value], suggest(to[raw.Value], schemas.Statuses[:]))
 			}
-			m[key.Value][value.Content[j].Value] = to
 		}
+		m[key.Value] = to
 	}
 	return m
 }
@@ -149,12 +151,17 @@ func times(w *walk, n *yaml.Node, table string) map[string]pipeline.TimeSpec {
 		var t pipeline.TimeSpec
 		w.fields(n, where, map[string]func(*yaml.Node){
 			"format": func(n *yaml.Node) {
-				t.Format = w.text(n, where+".format", false)
-				if t.Format != "iso" && t.Format != "unix" && t.Format != "unix_ms" && !strings.Contains(t.Format, "%") {
-					w.wrong(n, "%s.format: %q is no format; write iso, unix, unix_ms or one such as %%d/%%m/%%Y %%H:%%M", where, t.Format)
+				t.Format = w.text(n, where+".format")
+				if err := pipeline.CheckTimeFormat(t.Format); err != nil {
+					w.wrong(n, "%s.format: %v; write iso, unix, unix_ms or one such as %%d/%%m/%%Y %%H:%%M", where, err)
 				}
 			},
-			"timezone": func(n *yaml.Node) { t.Timezone = w.text(n, where+".timezone", false) },
+			"timezone": func(n *yaml.Node) {
+				t.Timezone = w.text(n, where+".timezone")
+				if _, err := location(t.Timezone); err != nil {
+					w.wrong(n, "%s.timezone: %v", where, err)
+				}
+			},
 		})
 		return t
 	}
@@ -163,10 +170,19 @@ func times(w *walk, n *yaml.Node, table string) map[string]pipeline.TimeSpec {
 		m[""] = entry(n, "timestamp")
 		return m
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if canonicalColumn(w, n.Content[i], "timestamp", table) {
-			m[n.Content[i].Value] = entry(n.Content[i+1], "timestamp."+n.Content[i].Value)
+	for key, value := range w.pairs(n, "timestamp") {
+		if canonicalColumn(w, key, "timestamp", table) {
+			m[key.Value] = entry(value, "timestamp."+key.Value)
 		}
 	}
 	return m
+}
+
+// location is an IANA time zone; the zone of the machine is none, because it may change.
+func location(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is no IANA time zone such as Europe/Berlin", name)
+	}
+	return zone, nil
 }

@@ -104,6 +104,10 @@ func (r *run) check() error {
 	counts, segments := r.ledger.Counts(), r.ledger.Segments()
 	validation := int64(len(r.extracted.Rejects))
 	r.checks = append(r.checks, transforms.CheckRows(r.rowsIn(), validation, counts)...)
+	if len(r.rates) > 0 {
+		r.checks = append(r.checks, transforms.CheckRow{Check: "fx_rate_conflicts", Table: "fx", Severity: transforms.SeverityWarning, Passed: r.conflicts == 0,
+			Observed: fmt.Sprint(r.conflicts), Expected: "0 days for which a currency has two rates; the last one counts"})
+	}
 	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.Retention(segments), counts)...)
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
@@ -186,7 +190,6 @@ type runRow struct {
 	Job           string                       `col:"job"`
 	IntervalStart schemas.Opt[schemas.Instant] `col:"interval_start"`
 	IntervalEnd   schemas.Instant              `col:"interval_end"`
-	AsOf          schemas.Instant              `col:"as_of"`
 	Config        string                       `col:"config_sha256"`
 	Code          string                       `col:"code_version"`
 	Inputs        string                       `col:"inputs"`
@@ -208,7 +211,7 @@ func (r *run) publish(p *pipeline.Publication) error {
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
 		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Status: "succeeded"}
 	if slices.Contains(r.c.Tables, "runs") {
-		row := runRow{RunID: m.RunID, Job: m.Job, IntervalEnd: schemas.Instant(m.IntervalEnd.UnixMicro()), AsOf: schemas.Instant(m.AsOf.UnixMicro()),
+		row := runRow{RunID: m.RunID, Job: m.Job, IntervalEnd: schemas.Instant(m.IntervalEnd.UnixMicro()),
 			Config: m.ConfigSHA256, Code: m.CodeVersion, RowsIn: m.RowsIn, RowsRejected: m.RowsRejected,
 			StartedAt: schemas.Instant(m.StartedAt.UnixMicro()), EndedAt: schemas.Instant(m.EndedAt.UnixMicro()), Status: m.Status}
 		if m.IntervalStart != nil {

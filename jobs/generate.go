@@ -45,11 +45,32 @@ var (
 	generateCountries = []string{"DE", "FR", "GB", "AT", "NL", "US", ""}
 )
 
+// GenerateError is a mistake in what was asked of Generate.
+type GenerateError struct{ what string }
+
+func (e *GenerateError) Error() string { return "generate: " + e.what }
+
+// onlyGenerated fails where Generate would write over orders that it has not made: those
+// beside which no truth lies.
+func onlyGenerated(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "truth.json")); err == nil {
+		return nil
+	}
+	have, err := filepath.Glob(filepath.Join(dir, "orders-[0-9][0-9][0-9].csv"))
+	if err != nil || len(have) == 0 {
+		return err
+	}
+	return &GenerateError{have[0] + " is there and was not generated; choose another folder with --dir"}
+}
+
 // Generate writes canonical orders as orders-NNN.csv, what is true of every customer as
 // truth.csv, and the parameters as truth.json. The same options give the same files.
 func Generate(o GenerateOptions) (*Truth, error) {
-	if o.Orders < 1 || o.Files < 1 {
-		return nil, fmt.Errorf("generate: %d orders in %d files: both must be at least 1", o.Orders, o.Files)
+	if o.Orders < 1 || o.Files < 1 || o.Files > 1000 {
+		return nil, &GenerateError{fmt.Sprintf("%d orders in %d files: both must be at least 1, and the files at most 1,000", o.Orders, o.Files)}
+	}
+	if err := onlyGenerated(o.Dir); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("generate: %w", err)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/cohortline/cohortline/pipeline"
@@ -35,33 +36,28 @@ type Validation struct {
 	Examples []schemas.Reject `json:"examples"`
 }
 
-// discard is an OrderWriter that keeps nothing.
-type discard struct{}
-
-func (discard) Add(*schemas.OrderBatch) error { return nil }
-func (discard) Close()                        {}
-
-// Validate reads and maps every input and computes nothing.
-func Validate(ctx context.Context, c *Config, o Options) (*Validation, error) {
+// Validate reads every input and goes as far as the rules that reject rows: mapping, lines
+// of orders, exchange rates. It makes no table and writes nothing. When more rows than
+// allowed do not conform it returns a CheckError beside what it has found.
+func Validate(ctx context.Context, c *Config, o Options) (_ *Validation, err error) {
 	r, err := prepare(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
-	defer r.stores.Close()
-	rates, rejects, _, err := pipeline.ReadRates(ctx, r.fx)
-	if err != nil {
+	defer func() { err = errors.Join(err, r.close()) }()
+	defer r.memory.limitHeap()()
+	if err := r.extract(ctx); err != nil {
 		return nil, err
 	}
-	x, err := pipeline.ExtractOrders(ctx, r.orders, r.mapEnv(), r.o.Threads, func() pipeline.OrderWriter { return discard{} }, o.Observe)
-	if err != nil {
+	if err := r.resolve(); err != nil {
 		return nil, err
 	}
-	r.rejects = append(x.Rejects, rejects...)
-	v := &Validation{Files: len(r.records), RowsRead: x.RowsRead, Filtered: x.Filtered, Rejected: int64(len(r.rejects)), Rates: len(rates), Rejects: map[string]int64{}}
+	x := r.extracted
+	v := &Validation{Files: len(r.records), RowsRead: x.RowsRead, Filtered: x.Filtered, Rejected: int64(len(r.rejects)), Rates: len(r.rates), Rejects: map[string]int64{}}
 	for _, reject := range r.sortedRejects() {
 		if v.Rejects[reject.Reason]++; len(v.Examples) < 10 {
 			v.Examples = append(v.Examples, reject)
 		}
 	}
-	return v, nil
+	return v, r.checkBudget()
 }

@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,30 +13,9 @@ import (
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// headers are the names under which exports carry the canonical columns, in lower case
-// without anything but letters and digits; the first that a file has is taken.
-var headers = []struct {
-	column string
-	names  []string
-}{
-	{"order_id", []string{"orderid", "invoiceno", "invoiceid", "ordernumber", "orderno", "receiptid", "transactionid", "id", "name"}},
-	{"customer_id", []string{"customerid", "customerno", "customernumber", "userid", "clientid", "buyerid", "customer"}},
-	{"email", []string{"email", "customeremail", "emailaddress", "billingemail", "buyeremail"}},
-	{"ordered_at", []string{"orderedat", "invoicedate", "orderdate", "createdat", "purchasedate", "purchasedat", "datecreated", "saledate", "date", "created"}},
-	{"updated_at", []string{"updatedat", "modifiedat", "lastupdateddate", "datemodified"}},
-	{"status", []string{"status", "financialstatus", "orderstatus", "paymentstatus"}},
-	{"currency", []string{"currency", "currencycode"}},
-	{"gross_amount", []string{"grossamount", "subtotal", "amount", "orderamount", "revenue", "total", "price"}},
-	{"discount_amount", []string{"discountamount", "discount", "discounts", "totaldiscount"}},
-	{"refund_amount", []string{"refundamount", "refundedamount", "amountrefunded", "refunds"}},
-	{"cost_amount", []string{"costamount", "cost", "cogs"}},
-	{"channel", []string{"channel", "source", "saleschannel"}},
-	{"country", []string{"country", "shippingcountry", "billingcountry"}},
-	{"is_test", []string{"istest", "test"}},
-}
-
-// Propose looks at exports of orders and writes a configuration for them, with the
-// evidence for each guess as comments. What cannot be guessed is marked TODO.
+// Propose looks at exports and writes a configuration for them, with the evidence for each
+// guess as comments. Files with the same columns become one source. What cannot be guessed
+// is marked TODO; files that hold neither orders nor exchange rates are named and left out.
 func Propose(ctx context.Context, files []string) (string, error) {
 	var stores source.Stores
 	defer stores.Close()
@@ -42,268 +23,216 @@ func Propose(ctx context.Context, files []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	b.WriteString("# Proposed from the files named below. Read every line; comments give the evidence.\nversion: 1\n")
-	b.WriteString("reporting: {timezone: UTC, currency: EUR, grains: [month], week_start: monday} # TODO: your zone and currency\nsources:\n")
-	dimensions := map[string]bool{}
-	seen := map[string]bool{}
+	var groups []*exports
+	var out []string // comments on files that are left out
 	for _, o := range objects {
-		p := proposal{object: o}
-		if err := p.look(ctx); err != nil {
+		e, err := recognise(ctx, o)
+		if err != nil {
 			return "", err
 		}
-		text := p.source(dimensions)
-		if seen[text] {
+		if e.table == "" {
+			out = append(out, fmt.Sprintf("# %s is left out: no columns look like the time and the amount of an order; it has %s\n", comment(o.Path), comment(list(e.names, 12))))
 			continue
 		}
-		seen[text] = true
-		b.WriteString(text)
-	}
-	if len(dimensions) > 0 {
-		var list []string
-		for _, d := range schemas.DimensionColumns {
-			if dimensions[d] {
-				list = append(list, d)
-			}
+		if i := slices.IndexFunc(groups, e.sameAs); i >= 0 {
+			groups[i].add(e)
+		} else {
+			groups = append(groups, e)
 		}
-		fmt.Fprintf(&b, "dimensions: [%s] # columns found to split by; leave out what you do not need\n", strings.Join(list, ", "))
+	}
+	if len(groups) == 0 {
+		return "", &ConfigError{strings.Join(files, " "), []string{"no file looks like orders\n" + strings.TrimSuffix(strings.Join(out, ""), "\n")}}
+	}
+	for _, g := range groups {
+		if err := g.sample(ctx); err != nil {
+			return "", err
+		}
+	}
+	return document(groups, out), nil
+}
+
+func document(groups []*exports, out []string) string {
+	var b strings.Builder
+	b.WriteString("# Proposed by cohortline init. Read every line: the comments give the evidence, TODO marks what only you know.\n")
+	for _, o := range out {
+		b.WriteString(o)
+	}
+	currency, why := reportingCurrency(groups)
+	fmt.Fprintf(&b, "version: 1\nreporting:\n  timezone: UTC # TODO: the zone whose days and months your reports count, e.g. Europe/Berlin\n  currency: %s # %s\n", currency, why)
+	b.WriteString("  grains: [month]\n  week_start: monday\nsources:\n")
+	taken := map[string]bool{}
+	dimensions := map[string]bool{}
+	for _, g := range groups {
+		g.write(&b, taken, dimensions)
+	}
+	var split []string
+	for _, d := range schemas.DimensionColumns {
+		if dimensions[d] {
+			split = append(split, d)
+		}
+	}
+	if len(split) > 0 {
+		fmt.Fprintf(&b, "dimensions: [%s] # columns with 2 to %d values; leave out what you do not need\n", strings.Join(split, ", "), maxSegments)
 	}
 	b.WriteString("output: {path: warehouse}\n")
-	return b.String(), nil
-}
-
-// proposal is what is known of one file.
-type proposal struct {
-	object    source.Object
-	options   source.Options
-	fields    []source.Field
-	sample    [][]string // per field, some values
-	delimiter string
-}
-
-// look opens the file, trying other delimiters when the header is one column, and takes
-// a sample of its rows.
-func (p *proposal) look(ctx context.Context) error {
-	var f source.File
-	var err error
-	for _, d := range []string{"", ";", "tab", "|"} {
-		p.options.Delimiter = d
-		if f, err = source.Open(ctx, p.object, p.options); err == nil {
-			p.delimiter = d
-			break
-		}
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	p.fields = f.Fields()
-	p.sample = make([][]string, len(p.fields))
-	var want []int
-	for i, x := range p.fields {
-		if x.Kind == source.Text {
-			want = append(want, i)
-		}
-	}
-	for b, err := range f.Read(ctx, 0, want) {
-		if err != nil {
-			return err
-		}
-		for k, w := range want {
-			for i := range min(b.N, 500) {
-				if v := textAt(&b.Cols[k], i); v != "" {
-					p.sample[w] = append(p.sample[w], v)
-				}
-			}
-		}
-		break
-	}
-	return nil
-}
-
-func textAt(c *source.Column, i int) string {
-	if c.Null != nil && c.Null[i] {
-		return ""
-	}
-	if c.Codes != nil {
-		c, i = c.Dict, int(c.Codes[i])
-	}
-	return string(c.Data[c.Start[i]:c.End[i]])
-}
-
-func normal(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, strings.ToLower(name))
-}
-
-// source writes the entry of the file.
-func (p *proposal) source(dimensions map[string]bool) string {
-	var b strings.Builder
-	name := strings.SplitN(filepath.Base(p.object.Path), ".", 2)[0]
-	fmt.Fprintf(&b, "  - table: orders\n    name: %s # part of the identity of an order: choose one name per shop\n    path: %s\n", name, p.object.Path)
-	if p.delimiter != "" {
-		fmt.Fprintf(&b, "    delimiter: %q # the header is one column with a comma\n", p.delimiter)
-	}
-	taken := map[int]bool{}
-	found := map[string]int{}
-	for _, h := range headers {
-		for _, want := range h.names {
-			i := slices.IndexFunc(p.fields, func(f source.Field) bool { return normal(f.Name) == want })
-			if i >= 0 && !taken[i] {
-				taken[i], found[h.column] = true, i
-				break
-			}
-		}
-	}
-	b.WriteString("    columns:\n")
-	for _, h := range headers {
-		i, ok := found[h.column]
-		switch {
-		case ok:
-			example := ""
-			if len(p.sample[i]) > 0 {
-				example = fmt.Sprintf(" # e.g. %s", strings.NewReplacer("\n", " ", "\r", " ").Replace(p.sample[i][0]))
-				if h.column == "email" || h.column == "customer_id" {
-					example = ""
-				}
-			}
-			fmt.Fprintf(&b, "      %s: %q%s\n", h.column, p.fields[i].Name, example)
-			if slices.Contains(schemas.DimensionColumns, h.column) && h.column != "currency" {
-				dimensions[h.column] = true
-			}
-		case h.column == "gross_amount" && p.has("quantity") >= 0 && p.has("unitprice") >= 0:
-			fmt.Fprintf(&b, "      gross_amount: %s * %s # both columns are there; so rows look like order lines\n", p.fields[p.has("quantity")].Name, p.fields[p.has("unitprice")].Name)
-		case h.column == "order_id" || h.column == "ordered_at" || h.column == "gross_amount":
-			fmt.Fprintf(&b, "      %s: TODO # not found; the file has %s\n", h.column, p.names())
-		}
-	}
-	if i, ok := found["order_id"]; ok && repeated(p.sample[i]) {
-		b.WriteString("    grain: line # order ids repeat in the first rows\n")
-	}
-	if i, ok := found["gross_amount"]; ok && commaDecimals(p.sample[i]) {
-		b.WriteString("    decimal: \",\" # amounts end in a comma and digits\n")
-	}
-	if i, ok := found["ordered_at"]; ok && p.fields[i].Kind != source.Timestamp {
-		b.WriteString(timeProposal(p.sample[i]))
-	} else if ok && !p.fields[i].UTC {
-		b.WriteString("    timestamp: {timezone: UTC} # TODO: the zone in which the times were written\n")
-	}
-	if i, ok := found["status"]; ok {
-		b.WriteString(statusProposal(p.sample[i]))
-	}
 	return b.String()
 }
 
-func (p *proposal) has(want string) int {
-	return slices.IndexFunc(p.fields, func(f source.Field) bool { return normal(f.Name) == want })
-}
+// maxSegments is the number of values up to which a column is proposed as a dimension.
+const maxSegments = 50
 
-func (p *proposal) names() string {
-	var list []string
-	for _, f := range p.fields {
-		list = append(list, f.Name)
-	}
-	return strings.Join(list, ", ")
-}
-
-func repeated(values []string) bool {
-	seen := map[string]bool{}
-	for _, v := range values {
-		if seen[v] {
-			return true
+// reportingCurrency is the commonest currency of the orders, and why.
+func reportingCurrency(groups []*exports) (currency, why string) {
+	counts := map[string]int{}
+	for _, g := range groups {
+		if s := g.stats["currency"]; s != nil && g.table == "orders" {
+			for v, n := range s.distinct {
+				if v = strings.ToUpper(strings.TrimSpace(v)); len(v) == 3 {
+					counts[v] += n
+				}
+			}
 		}
-		seen[v] = true
 	}
-	return false
-}
-
-func commaDecimals(values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool {
-		i := strings.LastIndexByte(v, ',')
-		return i >= 0 && len(v)-i-1 <= 2 && strings.LastIndexByte(v, '.') < i
+	if len(counts) == 0 {
+		return "EUR", "TODO: the currency of the amounts; no column says it"
+	}
+	names := make([]string, 0, len(counts))
+	for v := range counts {
+		names = append(names, v)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
 	})
+	if len(names) == 1 {
+		return names[0], "the only one in the files"
+	}
+	why = "the commonest; there are also " + comment(list(names[1:], 8))
+	if !slices.ContainsFunc(groups, func(g *exports) bool { return g.table == "fx" }) {
+		why += ": TODO, add exchange rates as a source of table fx, or those orders are rejected"
+	}
+	return names[0], why
 }
 
-// timeProposal guesses how timestamps are written.
-func timeProposal(values []string) string {
-	if len(values) == 0 {
-		return "    timestamp: {timezone: UTC} # TODO: no value was there to look at\n"
+// write writes the entry of one source.
+func (e *exports) write(b *strings.Builder, taken, dimensions map[string]bool) {
+	paths, why := e.paths()
+	fmt.Fprintf(b, "  - table: %s\n", e.table)
+	note := ""
+	if e.table == "orders" {
+		note = " # part of the identity of an order: one name per shop"
 	}
-	v := values[0]
-	if len(v) >= 10 && v[4] == '-' && v[7] == '-' {
-		if strings.HasSuffix(v, "Z") || len(v) > 19 && strings.ContainsAny(v[19:], "+-") {
-			return ""
+	fmt.Fprintf(b, "    name: %q%s\n    path: %s%s\n", e.name(taken), note, paths, why)
+	if e.options.Delimiter != "" {
+		fmt.Fprintf(b, "    delimiter: %q # the header is one column with the default\n", e.options.Delimiter)
+	}
+	if e.options.Encoding != "" {
+		fmt.Fprintf(b, "    encoding: %s # %s\n", e.options.Encoding, comment(e.encodingWhy))
+	}
+	e.writeForm(b)
+	b.WriteString("    columns:\n")
+	for _, c := range e.columns() {
+		if c.note != "" {
+			c.note = " # " + comment(c.note)
 		}
-		return fmt.Sprintf("    timestamp: {timezone: UTC} # TODO: the zone; values such as %s have no offset\n", v)
+		fmt.Fprintf(b, "      %s: %s%s\n", c.column, c.from, c.note)
 	}
-	separator := strings.IndexAny(v, "/.-")
-	if separator < 0 {
-		return fmt.Sprintf("    timestamp: {format: unix, timezone: UTC} # TODO: values look like %s\n", v)
+	if e.table == "orders" && e.found["customer_id"] == "" && e.found["email"] == "" {
+		b.WriteString("      # TODO: customer_id or email: no column names the customer; without one every order is anonymous\n")
 	}
-	s := v[separator : separator+1]
-	clock := ""
-	if parts := strings.SplitN(v, " ", 2); len(parts) == 2 {
-		clock = map[int]string{1: " %H:%M", 2: " %H:%M:%S"}[strings.Count(parts[1], ":")]
-	}
-	first, second := 0, 0
-	year := "%Y"
-	for _, v := range values {
-		parts := strings.Split(strings.SplitN(v, " ", 2)[0], s)
-		if len(parts) != 3 {
-			continue
-		}
-		first, second = max(first, number(parts[0])), max(second, number(parts[1]))
-		if len(parts[2]) == 2 {
-			year = "%y"
+	b.WriteString(e.timestamps())
+	if e.table == "orders" {
+		b.WriteString(e.statuses())
+		for _, d := range schemas.DimensionColumns {
+			if s := e.stats[d]; s != nil && d != "currency" && len(s.distinct) > 1 && len(s.distinct) <= maxSegments {
+				dimensions[d] = true
+			}
 		}
 	}
-	day, month := "%d"+s+"%m"+s+year+clock, "%m"+s+"%d"+s+year+clock
-	switch {
-	case first > 12:
-		return fmt.Sprintf("    timestamp: {format: %q, timezone: UTC} # the first number reaches %d, so it is the day; TODO: the zone\n", day, first)
-	case second > 12:
-		return fmt.Sprintf("    timestamp: {format: %q, timezone: UTC} # the second number reaches %d, so it is the day; TODO: the zone\n", month, second)
-	}
-	return fmt.Sprintf("    # TODO: %s can be read in two ways; take one of these lines\n    # timestamp: {format: %q, timezone: UTC}\n    # timestamp: {format: %q, timezone: UTC}\n", v, day, month)
 }
 
-func number(s string) int {
-	n := 0
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		n = n*10 + int(c-'0')
+// paths is the value of `path:`: a pattern where one fits exactly the files, else a list.
+func (e *exports) paths() (value, why string) {
+	var names []string
+	for _, o := range e.objects {
+		names = append(names, o.Path)
 	}
-	return n
+	if len(names) == 1 {
+		return fmt.Sprintf("%q", names[0]), ""
+	}
+	why = fmt.Sprintf(" # %d files with the same columns", len(names))
+	dir := path.Dir(names[0])
+	prefix := commonPrefix(names)
+	if !strings.Contains(dir, "://") && strings.HasPrefix(prefix, strings.TrimPrefix(dir+"/", "./")) {
+		ending := path.Ext(names[0])
+		if i := strings.IndexByte(path.Base(names[0]), '.'); i >= 0 {
+			ending = path.Base(names[0])[i:]
+		}
+		for _, pattern := range []string{path.Join(dir, "*"+ending), strings.TrimRight(prefix, "0123456789") + "*" + ending, strings.TrimSuffix(prefix, ending) + "*" + ending} {
+			if found, err := filepath.Glob(pattern); err == nil {
+				slices.Sort(found)
+				if slices.Equal(found, names) {
+					return fmt.Sprintf("%q", pattern), why
+				}
+			}
+		}
+	}
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = fmt.Sprintf("%q", n)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]", why
 }
 
-// statusWords are the words that exports use, by canonical status.
-var statusWords = map[string]string{"complete": "paid", "completed": "paid", "shipped": "paid", "processing": "paid", "fulfilled": "paid", "delivered": "paid",
-	"succeeded": "paid", "partially_refunded": "paid", "canceled": "cancelled", "voided": "cancelled", "on-hold": "pending", "authorized": "pending", "unpaid": "pending", "expired": "failed"}
-
-// statusProposal maps the statuses seen that are not canonical.
-func statusProposal(values []string) string {
-	var pairs []string
-	seen := map[string]bool{}
-	for _, v := range values {
-		l := strings.ToLower(v)
-		if seen[l] || slices.Contains(schemas.Statuses[:], l) {
-			continue
+func commonPrefix(names []string) string {
+	prefix := names[0]
+	for _, n := range names[1:] {
+		for !strings.HasPrefix(n, prefix) {
+			prefix = prefix[:len(prefix)-1]
 		}
-		seen[l] = true
-		to, ok := statusWords[l]
-		if !ok {
-			to = "TODO"
-		}
-		pairs = append(pairs, fmt.Sprintf("%q: %s", v, to))
 	}
-	if len(pairs) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("    values: {status: {%s}} # statuses seen in the first rows; check what counts as a purchase\n", strings.Join(pairs, ", "))
+	return prefix
 }
+
+// name is a name for the source that no other has.
+func (e *exports) name(taken map[string]bool) string {
+	var names []string
+	for _, o := range e.objects {
+		names = append(names, strings.SplitN(path.Base(o.Path), ".", 2)[0])
+	}
+	name := strings.TrimRight(commonPrefix(names), "0123456789-_ .")
+	if name == "" || name == "part" {
+		name = path.Base(path.Dir(e.objects[0].Path))
+	}
+	if name == "." || name == "/" || name == "" {
+		name = e.table
+	}
+	free := name
+	for i := 2; taken[free]; i++ {
+		free = fmt.Sprintf("%s-%d", name, i)
+	}
+	taken[free] = true
+	return free
+}
+
+// comment makes a text fit for a comment of one line.
+func comment(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufeff' {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func list(names []string, n int) string {
+	if len(names) > n {
+		return strings.Join(names[:n], ", ") + fmt.Sprintf(", … %d more", len(names)-n)
+	}
+	return strings.Join(names, ", ")
+}
+
+// errNotOptions says whether an error is not about how the file is written.
+func errNotOptions(err error) bool { return err != nil && !errors.Is(err, source.ErrOptions) }

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,26 +29,24 @@ type walk struct {
 	dir      string // of the configuration, for ${file:…}
 	env      func(string) (string, bool)
 	mistakes []string
+	hidden   []hidden
 }
 
+// hidden is a value that a reference has brought in; it may be a secret.
+type hidden struct{ value, reference string }
+
+// wrong records a mistake. Values from outside are shown as their references.
 func (w *walk) wrong(n *yaml.Node, format string, args ...any) {
-	w.mistakes = append(w.mistakes, fmt.Sprintf("line %d, column %d: ", n.Line, n.Column)+fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	for _, h := range w.hidden {
+		text = strings.ReplaceAll(text, h.value, h.reference)
+	}
+	w.mistakes = append(w.mistakes, fmt.Sprintf("line %d, column %d: ", n.Line, n.Column)+text)
 }
 
 // fields calls the reader of each key of a mapping; a key without one is a mistake.
 func (w *walk) fields(n *yaml.Node, where string, readers map[string]func(*yaml.Node)) {
-	if n.Kind != yaml.MappingNode {
-		w.wrong(n, "%s must be a mapping of keys to values", where)
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if seen[key.Value] {
-			w.wrong(key, "%s has the key %q twice", where, key.Value)
-			continue
-		}
-		seen[key.Value] = true
+	for key, value := range w.pairs(n, where) {
 		read, ok := readers[key.Value]
 		if !ok {
 			known := make([]string, 0, len(readers))
@@ -58,7 +57,29 @@ func (w *walk) fields(n *yaml.Node, where string, readers map[string]func(*yaml.
 			w.wrong(key, "%s has no key %q%s", where, key.Value, suggest(key.Value, known))
 			continue
 		}
-		read(n.Content[i+1])
+		read(value)
+	}
+}
+
+// pairs yields the keys of a mapping with their values, each key once.
+func (w *walk) pairs(n *yaml.Node, where string) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			w.wrong(n, "%s must be a mapping of keys to values", where)
+			return
+		}
+		seen := map[string]bool{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if seen[key.Value] {
+				w.wrong(key, "%s has the key %q twice", where, key.Value)
+				continue
+			}
+			seen[key.Value] = true
+			if !yield(key, n.Content[i+1]) {
+				return
+			}
+		}
 	}
 }
 
@@ -95,16 +116,32 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// text reads a string, with ${env:NAME} and ${file:PATH} put in. secret says that it
-// must come from one of them.
-func (w *walk) text(n *yaml.Node, where string, secret bool) string {
+// secret is text for a value that must come whole from one reference and not be empty.
+func (w *walk) secret(n *yaml.Node, where string) string {
+	if n.Kind == yaml.ScalarNode && reference.FindString(n.Value) != n.Value {
+		w.wrong(n, "%s is a secret and must not stand in the configuration: write ${env:NAME} or ${file:PATH}", where)
+		return ""
+	}
+	before := len(w.mistakes)
+	value := w.text(n, where)
+	if value == "" && len(w.mistakes) == before {
+		w.wrong(n, "%s is empty: fill what %s names, or leave the key out", where, n.Value)
+	}
+	return value
+}
+
+// text reads a string, with ${env:NAME} and ${file:PATH} put in.
+func (w *walk) text(n *yaml.Node, where string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		w.wrong(n, "%s must be a text", where)
 		return ""
 	}
-	plain := true
-	value := reference.ReplaceAllStringFunc(n.Value, func(m string) string {
-		plain = false
+	return reference.ReplaceAllStringFunc(n.Value, func(m string) (value string) {
+		defer func() {
+			if value != "" {
+				w.hidden = append(w.hidden, hidden{value, m})
+			}
+		}()
 		p := reference.FindStringSubmatch(m)
 		switch p[1] {
 		case "env":
@@ -125,18 +162,13 @@ func (w *walk) text(n *yaml.Node, where string, secret bool) string {
 			return strings.TrimRight(string(data), "\r\n")
 		}
 	})
-	if secret && plain && value != "" {
-		w.wrong(n, "%s is a secret and must not stand in the configuration: write ${env:NAME} or ${file:PATH}", where)
-		return ""
-	}
-	return value
 }
 
 var reference = regexp.MustCompile(`\$\{(env|file):([^}]+)\}`)
 
 // oneOf reads one of a few words.
 func (w *walk) oneOf(n *yaml.Node, where string, words ...string) string {
-	v := w.text(n, where, false)
+	v := w.text(n, where)
 	if n.Kind == yaml.ScalarNode && !slices.Contains(words, v) {
 		w.wrong(n, "%s cannot be %q%s", where, v, suggest(v, words))
 		return ""
@@ -147,7 +179,7 @@ func (w *walk) oneOf(n *yaml.Node, where string, words ...string) string {
 // texts reads a list of texts, or a single one.
 func (w *walk) texts(n *yaml.Node, where string) []string {
 	if n.Kind == yaml.ScalarNode {
-		return []string{w.text(n, where, false)}
+		return []string{w.text(n, where)}
 	}
 	if n.Kind != yaml.SequenceNode {
 		w.wrong(n, "%s must be a list of texts", where)
@@ -155,7 +187,7 @@ func (w *walk) texts(n *yaml.Node, where string) []string {
 	}
 	var list []string
 	for _, c := range n.Content {
-		list = append(list, w.text(c, where, false))
+		list = append(list, w.text(c, where))
 	}
 	return list
 }
@@ -163,7 +195,7 @@ func (w *walk) texts(n *yaml.Node, where string) []string {
 // share reads a number from 0 to 1.
 func (w *walk) share(n *yaml.Node, where string) float64 {
 	v, err := strconv.ParseFloat(n.Value, 64)
-	if n.Kind != yaml.ScalarNode || err != nil || v < 0 || v > 1 {
+	if n.Kind != yaml.ScalarNode || err != nil || !(v >= 0 && v <= 1) {
 		w.wrong(n, "%s must be a share from 0 to 1, e.g. 0.01", where)
 		return 0
 	}

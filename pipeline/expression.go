@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,10 +27,15 @@ var decimals = apd.BaseContext.WithPrecision(40)
 func newDecimal(s string) (*apd.Decimal, error) {
 	d, cond, err := apd.NewFromString(strings.TrimSpace(s))
 	if err != nil || cond.Any() || d.Form != apd.Finite {
-		return nil, fmt.Errorf("%q is not a number", s)
+		return nil, &operandError{s}
 	}
 	return d, nil
 }
+
+// operandError is a text that was to be computed with and is no number.
+type operandError struct{ value string }
+
+func (e *operandError) Error() string { return fmt.Sprintf("%q is not a number", e.value) }
 
 // compile prepares an expression over the given columns; those that are no identifiers
 // are reached by row("Invoice No").
@@ -49,6 +55,8 @@ func compile(text string, columns []string) (*expression, error) {
 		func(x *apd.Decimal, y int) *apd.Decimal { return d }, func(x int, y *apd.Decimal) *apd.Decimal { return d },
 		func(x *apd.Decimal, y float64) *apd.Decimal { return d }, func(x float64, y *apd.Decimal) *apd.Decimal { return d },
 		func(x, y *apd.Decimal) *apd.Decimal { return d },
+		func(x, y int) *apd.Decimal { return d }, func(x, y float64) *apd.Decimal { return d }, // constants are exact, too
+		func(x int, y float64) *apd.Decimal { return d }, func(x float64, y int) *apd.Decimal { return d },
 	}
 	comparing := []any{
 		func(x, y string) bool { return b }, func(x string, y int) bool { return b }, func(x int, y string) bool { return b },
@@ -160,8 +168,19 @@ func operand(v any) (*apd.Decimal, error) {
 	return nil, fmt.Errorf("%v is not a number", v)
 }
 
-// eval computes the expression for one row.
-func (e *expression) eval(env map[string]any) (any, error) { return e.machine.Run(e.program, env) }
+// eval computes the expression for one row. The text of its error is the value at fault,
+// which the rejects show masked; it is empty where no single value is.
+func (e *expression) eval(env map[string]any) (any, error) {
+	v, err := e.machine.Run(e.program, env)
+	if err == nil {
+		return v, nil
+	}
+	var operand *operandError
+	if errors.As(err, &operand) {
+		return nil, errors.New(operand.value)
+	}
+	return nil, errors.New("")
+}
 
 // decimalAmount is a decimal as ten-thousandths, rounded half-even.
 func decimalAmount(d *apd.Decimal) (int64, string) {

@@ -86,6 +86,9 @@ func ExtractOrders(ctx context.Context, inputs []Input, env MapEnv, threads int,
 	}
 	wg.Wait()
 	x.closeAll()
+	if failed == nil {
+		failed = x.columns.err()
+	}
 	if failed != nil {
 		return nil, failed
 	}
@@ -101,6 +104,7 @@ type extraction struct {
 	threads int
 	start   time.Time
 	total   int64
+	columns mappedColumns
 
 	mu     sync.Mutex
 	next   int       // input to open next
@@ -176,6 +180,9 @@ func (x *extraction) work(w OrderWriter) error {
 
 // read maps one unit and adds its orders to the writer.
 func (x *extraction) read(o *opened, unit int, w OrderWriter) error {
+	if unit == 0 {
+		x.columns.look(o.Spec, x.env.Dimensions, o.file, o.Object.Path)
+	}
 	m, err := NewOrderMapper(o.Spec, o.file, FileRef{Source: o.Source, SourceName: o.Spec.Name, File: o.File, Path: o.Object.Path}, x.env)
 	if err != nil {
 		return err

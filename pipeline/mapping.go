@@ -152,7 +152,7 @@ func (b *binder) bind(name string, required bool) (input, error) {
 		in.col = b.index(f)
 		return in, nil
 	}
-	if mapped && strings.ContainsAny(spec.From, "+*/(<>=\"") || mapped && strings.Contains(spec.From, " - ") {
+	if mapped && isFormula(spec.From) {
 		e, err := b.expression(name, spec.From)
 		in.expr = e
 		return in, err

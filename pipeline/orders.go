@@ -282,10 +282,9 @@ func (m *OrderMapper) value(b *source.Batch, in *input, i int) (cell, bool) {
 func (m *OrderMapper) strings(b *source.Batch, in *input, own *schemas.Strings, required bool) schemas.Strings {
 	if in.col >= 0 && in.values == nil && b.Cols[in.col].Kind == source.Text {
 		c := &b.Cols[in.col]
-		if c.Codes == nil && c.Null == nil && in != &m.email { // e-mails may have to be changed
-			to := schemas.Strings{Data: c.Data, Start: c.Start, End: c.End}
-			m.checkIDs(in, required, &to)
-			return to
+		if text := plainText(b, in); text != nil && in != &m.email { // e-mails may have to be changed
+			m.checkIDs(in, required, text)
+			return *text
 		}
 		src := c
 		if c.Codes != nil {

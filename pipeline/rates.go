@@ -133,6 +133,7 @@ func parseRate(s string) (mantissa int64, scale uint8, ok bool) {
 	if err != nil || d.Negative || d.IsZero() {
 		return 0, 0, false
 	}
+	d.Reduce(d) // 0.90 is the same rate as 0.9
 	if d.Exponent > 0 {
 		if d.Exponent > 14 {
 			return 0, 0, false

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	encoding "encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -158,6 +159,42 @@ func ambiguousDate(b []byte) (dayFirst, monthFirst string, is bool) {
 		return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).Format("2 January 2006")
 	}
 	return read(a, c), read(c, a), true
+}
+
+// CheckTimeFormat says whether a format of timestamps can be read, and names a day.
+func CheckTimeFormat(format string) error {
+	switch format {
+	case "iso", "unix", "unix_ms":
+		return nil
+	}
+	seen := ""
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		if i++; i < len(format) && format[i] == '-' {
+			i++
+		}
+		if i == len(format) || !strings.ContainsRune("YymdeHIMSfpbBz%", rune(format[i])) {
+			return fmt.Errorf("%q has a directive that is not known; there are %%Y %%y %%m %%b %%B %%d %%e %%H %%I %%p %%M %%S %%f %%z", format)
+		}
+		seen += string(format[i])
+	}
+	if !strings.ContainsAny(seen, "Yy") || !strings.ContainsAny(seen, "mbB") || !strings.ContainsAny(seen, "de") {
+		return fmt.Errorf("%q names no day", format)
+	}
+	if strings.Contains(seen, "I") != strings.Contains(seen, "p") {
+		return fmt.Errorf("%q needs %%I and %%p together", format)
+	}
+	return nil
+}
+
+// ReadsTime says whether a text can be read in a format of timestamps, as a day between the
+// years 1 and 9999, and whether it says its offset from UTC.
+func ReadsTime(format, text string) (ok, instant bool) {
+	in := input{time: TimeSpec{Format: format}}
+	p, ok := in.parse(trimBlanks([]byte(text)))
+	return ok && p.micros >= minInstant && p.micros <= maxInstant, p.instant
 }
 
 // parseFormat reads a text by a strftime-like format. Blanks and other characters

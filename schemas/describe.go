@@ -3,6 +3,7 @@ package schemas
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,10 @@ type BigQueryField struct {
 // BigQuery returns the BigQuery schema of the table: the column as_of, by which the
 // table is partitioned, and the declared columns.
 func (t Table) BigQuery() []BigQueryField {
-	fields := []BigQueryField{{Name: "as_of", Type: "DATE", Mode: "REQUIRED", Description: "As-of date of the result; the table is partitioned by it."}}
+	var fields []BigQueryField
+	if !t.input() {
+		fields = append(fields, BigQueryField{Name: "as_of", Type: "DATE", Mode: "REQUIRED", Description: "As-of date of the result; the table is partitioned by it."})
+	}
 	for _, c := range t.Columns {
 		f := BigQueryField{Name: c.Name, Mode: "REQUIRED", Description: c.sentence()}
 		if c.Nullable {
@@ -77,13 +81,23 @@ func (t Table) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// input says whether the table is one that a run reads: it has no as-of date.
+func (t Table) input() bool {
+	return slices.ContainsFunc(Inputs(), func(x Table) bool { return x.Name == t.Name })
+}
+
 // Markdown returns the page of the table in docs/tables.
 func (t Table) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s\n\nKey: `as_of`, `%s`. Rows are sorted by the key", t.Name, t.Description, strings.Join(t.Key, "`, `"))
-	if t.Name == "customers" || t.Name == "customer_periods" {
-		b.Reset()
-		fmt.Fprintf(&b, "# %s\n\n%s\n\nKey: `as_of`, `%s`. Customers come in the order of a fixed hash of their id", t.Name, t.Description, strings.Join(t.Key, "`, `"))
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n", t.Name, t.Description)
+	key := strings.Join(t.Key, "`, `")
+	switch {
+	case t.input():
+		fmt.Fprintf(&b, "Key: `%s`. Rows come in any order", key)
+	case t.Name == "customers" || t.Name == "customer_periods":
+		fmt.Fprintf(&b, "Key: `as_of`, `%s`. Customers come in the order of a fixed hash of their id", key)
+	default:
+		fmt.Fprintf(&b, "Key: `as_of`, `%s`. Rows are sorted by the key", key)
 	}
 	b.WriteString(".\n\n| column | type | null | unit | description |\n|---|---|---|---|---|\n")
 	for _, c := range t.Columns {

@@ -50,7 +50,7 @@ func TestDeclarations(t *testing.T) {
 		if !strings.HasSuffix(table.Description, ".") {
 			t.Errorf("%s: the description is no sentence", table.Name)
 		}
-		seen := []string{}
+		seen := []string{"as_of"} // the column that the name of the folder adds
 		for _, c := range table.Columns {
 			if !strings.HasSuffix(c.Description, ".") || len(c.Description) > 1024 {
 				t.Errorf("%s.%s: the description is no sentence of at most 1,024 characters", table.Name, c.Name)

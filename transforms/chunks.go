@@ -22,24 +22,28 @@ const (
 	slabSize = 32 << 20
 )
 
-// chunkPool cuts chunks from slabs and keeps those that a store has dropped for the next
-// one to fill: memory that has been touched is cheaper than new memory. Beyond its budget
-// full chunks go to the scratch file.
-type chunkPool struct {
-	chunk   int                     // size of a chunk; slabSize is a multiple
-	budget  int64                   // bytes of chunks; 0: as many as it takes
+// budget is what all pools of a ledger may hold together. Beyond it full chunks go to the
+// scratch file.
+type budget struct {
+	limit   int64                   // bytes of chunks; 0: as many as it takes
 	scratch func() (Scratch, error) // opens the scratch file; called once, when it is needed
+	opened  sync.Once
+	file    Scratch
+	used    atomic.Int64 // bytes of chunks that are taken
+	end     atomic.Int64 // of the scratch file
+	failed  atomic.Pointer[error]
+}
 
-	mu     sync.Mutex
-	slabs  [][]byte
-	fresh  []byte // of the last slab, what is not cut yet
-	free   [][]byte
-	opened sync.Once
-	file   Scratch
+// chunkPool cuts chunks of one size from slabs and keeps those that a store has dropped
+// for the next one to fill: memory that has been touched is cheaper than new memory.
+type chunkPool struct {
+	*budget
+	chunk int // size of a chunk; slabSize is a multiple
 
-	used   atomic.Int64 // bytes of chunks that are taken
-	end    atomic.Int64 // of the scratch file
-	failed atomic.Pointer[error]
+	mu    sync.Mutex
+	slabs [][]byte
+	fresh []byte // of the last slab, what is not cut yet
+	free  [][]byte
 }
 
 func (p *chunkPool) take() []byte {
@@ -74,30 +78,6 @@ func (p *chunkPool) give(chunks ...[]byte) {
 	}
 }
 
-// spill writes a chunk to the scratch file if memory is short, and says whether it did. A
-// failure ends the work: see err.
-func (p *chunkPool) spill(b []byte) (extent, bool) {
-	if p.budget == 0 || p.used.Load() <= p.budget {
-		return extent{}, false
-	}
-	p.opened.Do(func() {
-		f, err := p.scratch()
-		if err != nil {
-			p.fail(err)
-			return
-		}
-		p.file = f
-	})
-	if p.file == nil {
-		return extent{}, false
-	}
-	x := extent{p.end.Add(int64(len(b))) - int64(len(b)), len(b)}
-	if _, err := p.file.WriteAt(b, x.at); err != nil {
-		p.fail(err)
-	}
-	return x, true
-}
-
 // read brings a chunk back, into b where it fits.
 func (p *chunkPool) read(x extent, b []byte) ([]byte, error) {
 	switch {
@@ -113,28 +93,58 @@ func (p *chunkPool) read(x extent, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (p *chunkPool) fail(err error) { p.failed.CompareAndSwap(nil, &err) }
-
-// err is the first failure of the scratch file; what has been written since may be lost.
-func (p *chunkPool) err() error {
-	if err := p.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// close gives memory and file back. No row may be used afterwards.
+// close gives the memory back. No row may be used afterwards.
 func (p *chunkPool) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var failed error
-	if p.file != nil {
-		failed = p.file.Close()
-		p.file = nil
-	}
 	for _, s := range p.slabs {
 		failed = errors.Join(failed, freeSlab(s))
 	}
 	p.slabs, p.fresh, p.free = nil, nil, nil
 	return failed
+}
+
+// spill writes a chunk to the scratch file if memory is short, and says whether it did. A
+// failure ends the work: see err.
+func (m *budget) spill(b []byte) (extent, bool) {
+	if m.limit == 0 || m.used.Load() <= m.limit {
+		return extent{}, false
+	}
+	m.opened.Do(func() {
+		f, err := m.scratch()
+		if err != nil {
+			m.fail(err)
+			return
+		}
+		m.file = f
+	})
+	if m.file == nil {
+		return extent{}, false
+	}
+	x := extent{m.end.Add(int64(len(b))) - int64(len(b)), len(b)}
+	if _, err := m.file.WriteAt(b, x.at); err != nil {
+		m.fail(err)
+	}
+	return x, true
+}
+
+func (m *budget) fail(err error) { m.failed.CompareAndSwap(nil, &err) }
+
+// err is the first failure of the scratch file; what has been written since may be lost.
+func (m *budget) err() error {
+	if err := m.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// close gives the scratch file back.
+func (m *budget) close() error {
+	if m.file == nil {
+		return nil
+	}
+	err := m.file.Close()
+	m.file = nil
+	return err
 }

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -93,7 +94,7 @@ type Ledger struct {
 	rank       []byte              // per source, the rank of its namespace
 	namespaces []string            // by rank
 	several    bool                // ids are published with their namespace
-	pool       *chunkPool
+	pools      pools
 
 	mu      sync.Mutex
 	counts  Counts
@@ -102,19 +103,19 @@ type Ledger struct {
 
 // NewLedger returns an empty ledger.
 func NewLedger(rules Rules) *Ledger {
-	bits, pool := rules.plan()
+	bits, pools := rules.plan()
 	n, shift := 1<<bits, 64-bits
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
-		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pool: pool,
-		rows: newRowStore(n, pool), aside: newRowStore(n, pool), links: newRowStore(n, pool), moved: newRowStore(n, pool),
-		repeated: newRowStore(n, pool), shared: newRowStore(n, pool),
-		orderIndex: newKeyIndex(n, shift, false, pool), mailIndex: newKeyIndex(n, shift, true, pool),
+		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pools: pools,
+		rows: newRowStore(n, pools.rows), aside: newRowStore(n, pools.keys), links: newRowStore(n, pools.keys), moved: newRowStore(n, pools.rows),
+		repeated: newRowStore(n, pools.keys), shared: newRowStore(n, pools.keys),
+		orderIndex: newKeyIndex(n, shift, false, pools.keys), mailIndex: newKeyIndex(n, shift, true, pools.keys),
 	}
 }
 
 // Close gives the ledger's memory back; what it has counted and rejected stays.
-func (l *Ledger) Close() error { return l.pool.close() }
+func (l *Ledger) Close() error { return l.pools.close() }
 
 // partitionRows is how many rows a partition should have: the fold's working memory then
 // fits the cache of a core.
@@ -130,23 +131,45 @@ func LeastMemory(rows int64, threads int) int64 {
 	return base + int64(threads)*(perThread+perRow*max(partitionRows, rows>>maxPartitionBits))
 }
 
-// plan settles the number of partitions, as a power of two, and the size of their chunks:
-// what writers hold open in rows and both indexes is at most an eighth of the memory.
-func (r *Rules) plan() (bits uint, pool *chunkPool) {
-	open := func(chunk int64) int64 { return 3 * int64(max(1, r.Threads)) * chunk << bits }
+// pools are where the stores of a ledger have their chunks from: one for rows, and one for
+// what is a tenth as much, keys and the few rows that are set aside.
+type pools struct{ rows, keys *chunkPool }
+
+func newPools(rows, keys int, limit int64, scratch func() (Scratch, error)) pools {
+	b := &budget{limit: limit, scratch: scratch}
+	return pools{&chunkPool{budget: b, chunk: rows}, &chunkPool{budget: b, chunk: keys}}
+}
+
+func (p pools) err() error { return p.rows.err() }
+
+func (p pools) close() error {
+	return errors.Join(p.rows.budget.close(), p.rows.close(), p.keys.close())
+}
+
+// plan settles the number of partitions, as a power of two, and the size of their chunks.
+// Every writer holds one open in each partition of rows and of both indexes: together at
+// most three eighths of the memory.
+func (r *Rules) plan() (bits uint, p pools) {
 	for bits = 4; bits < maxPartitionBits && r.ExpectRows>>bits > partitionRows; bits++ {
 	}
-	chunk := int64(maxChunk)
 	if r.Memory == 0 {
-		return bits, &chunkPool{chunk: maxChunk >> max(0, int(bits)-8)}
+		chunk := maxChunk >> max(0, int(bits)-8)
+		return bits, newPools(chunk, chunk, 0, nil)
 	}
-	for chunk > minChunk && open(chunk) > r.Memory/8 {
-		chunk /= 2
+	threads := int64(max(1, r.Threads))
+	rows, keys := int64(maxChunk), int64(maxChunk/2)
+	for ; bits > 4; bits-- {
+		for rows > minChunk && threads*rows<<bits > r.Memory/4 {
+			rows /= 2
+		}
+		for keys > minChunk && 2*threads*keys<<bits > r.Memory/8 {
+			keys /= 2
+		}
+		if threads*(rows+2*keys)<<bits <= r.Memory*3/8 {
+			break
+		}
 	}
-	for bits > 4 && open(chunk) > r.Memory/2 {
-		bits--
-	}
-	return bits, &chunkPool{chunk: int(chunk), budget: r.Memory, scratch: r.Scratch}
+	return bits, newPools(int(rows), int(keys), r.Memory, r.Scratch)
 }
 
 // Counts is what has been counted so far.
@@ -215,7 +238,7 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 		w.add()
 	}
 	w.in += int64(len(b.Sel))
-	return l.pool.err()
+	return l.pools.err()
 }
 
 // add puts an order where the fold will find it, provided that its id does not come

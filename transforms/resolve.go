@@ -116,7 +116,7 @@ func (l *Ledger) parallel(n int, work func(next func() (int, bool)) error) error
 	var at atomic.Int64
 	var stopped atomic.Pointer[error]
 	next := func() (int, bool) {
-		if err := l.pool.err(); err != nil {
+		if err := l.pools.err(); err != nil {
 			stopped.CompareAndSwap(nil, &err)
 		}
 		if l.rules.Stop != nil {

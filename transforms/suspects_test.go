@@ -14,7 +14,8 @@ func TestSuspects(t *testing.T) {
 		for seed := range uint64(40) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			bits := uint(4 + r.IntN(6))
-			pool := &chunkPool{chunk: minChunk, budget: r.Int64N(2) * 8 * minChunk, scratch: scratchFile(t)}
+			pools := newPools(minChunk, minChunk, r.Int64N(2)*8*minChunk, scratchFile(t))
+			pool := pools.keys
 			x := newKeyIndex(1<<bits, 64-bits, pairs, pool)
 			type entry struct {
 				hash, owner uint64
@@ -52,7 +53,7 @@ func TestSuspects(t *testing.T) {
 			for _, w := range writers {
 				w.w.close()
 			}
-			l := &Ledger{rules: Rules{Threads: 2}, pool: pool}
+			l := &Ledger{rules: Rules{Threads: 2}, pools: pools}
 			suspects := newRowStore(8, pool)
 			any, found, err := x.suspects(suspects, l.parallel)
 			if err != nil || found != (len(entries) > 0) {
@@ -81,7 +82,7 @@ func TestSuspects(t *testing.T) {
 					needless++
 				}
 			}
-			if err := pool.close(); err != nil {
+			if err := pools.close(); err != nil {
 				t.Fatal(err)
 			}
 			if missed > 0 || needless > len(entries)/20+8 {

@@ -19,17 +19,35 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) (string, bool)
+	manner
+}
+
+// manner is how a verb was asked to speak.
+type manner struct {
+	logJSON    bool   // messages on standard error are JSON lines
+	document   bool   // standard output is one JSON document
+	resultFile string // which gets that document too
 }
 
 // run parses the command line, runs the verb and returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	p := &program{in: in, out: out, err: errOut, env: os.LookupEnv}
+	for _, v := range os.Environ() { // a variable that a template leaves empty is one that is not set
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "COHORTLINE_") {
+			_ = os.Unsetenv(name) // fails for impossible names only
+		}
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			code = p.reportBug(r)
 		}
 	}()
 	app := p.app()
+	if len(args) > 1 && args[1] == completeVerb {
+		p.complete(app, args[2:])
+		return exitDone
+	}
+	args = flagsFirst(app, args)
 	return p.report(app.RunContext(ctx, args))
 }
 
@@ -37,11 +55,9 @@ func (p *program) app() *cli.App {
 	app := &cli.App{
 		Name:                   "cohortline",
 		Usage:                  "customer cohorts, retention and lifetime value from the orders you already have",
-		Description:            "Reads orders from CSV, JSON Lines or Parquet, computes exact cohort tables and publishes them as Parquet.\n\nExit codes:\n" + exitHelp(),
+		Description:            "Reads orders from CSV, JSON Lines or Parquet, computes exact cohort tables and publishes them as Parquet.\n\nEvery flag has an environment variable, e.g. COHORTLINE_AS_OF for --as-of. NO_COLOR leaves out colours.\n\nExit codes:\n" + exitHelp(),
 		Version:                version,
-		HideVersion:            true,
 		Suggest:                true,
-		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
 		Writer:                 p.out,
 		ErrWriter:              p.err,
@@ -55,20 +71,47 @@ func (p *program) app() *cli.App {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return &usageError{fmt.Errorf("no such command: %q", c.Args().First())}
+				return p.noCommand(c.App.Commands, c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
 	for _, c := range app.Commands {
-		prepare(c)
+		p.prepare(c)
 	}
 	return app
 }
 
+// noCommand says which command may have been meant.
+func (p *program) noCommand(known []*cli.Command, name string) error {
+	hint := ""
+	if near := cli.SuggestCommand(known, name); near != "" && !strings.Contains(near, `"help"`) {
+		hint = "; " + lowerFirst(near)
+	}
+	return &usageError{fmt.Errorf("no such command: %q%s", name, hint)}
+}
+
+// flagMistake is the mistake in the flags of a verb, with the flag that may have been meant.
+func flagMistake(c *cli.Context, err error, _ bool) error {
+	const unknown = "flag provided but not defined: -"
+	if name, ok := strings.CutPrefix(err.Error(), unknown); ok {
+		err = fmt.Errorf("%s has no flag --%s", c.Command.HelpName, strings.TrimLeft(name, "-"))
+		if near := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); near != "" && near != "--help" {
+			err = fmt.Errorf("%w; did you mean %s?", err, near)
+		}
+	}
+	return &usageError{err}
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
 // prepare gives every flag its environment variable and every verb the same manners.
-func prepare(c *cli.Command) {
-	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
+func (p *program) prepare(c *cli.Command) {
+	c.OnUsageError = flagMistake
+	c.Before = func(c *cli.Context) error {
+		p.manner = manner{logJSON: c.String("log-format") == "json", document: c.String("output") == "json", resultFile: c.String("result-file")}
+		return nil
+	}
 	for _, f := range c.Flags {
 		name := "COHORTLINE_" + strings.ToUpper(strings.ReplaceAll(f.Names()[0], "-", "_"))
 		switch f := f.(type) {
@@ -87,16 +130,26 @@ func prepare(c *cli.Command) {
 		}
 	}
 	for _, s := range c.Subcommands {
-		prepare(s)
+		p.prepare(s)
+	}
+	if len(c.Subcommands) > 0 && c.Action == nil {
+		c.Action = func(c *cli.Context) error {
+			if c.Args().Present() {
+				return p.noCommand(c.Command.Subcommands, c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		}
 	}
 }
 
 func (p *program) versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version",
-		Action: func(*cli.Context) error {
-			_, err := fmt.Fprintf(p.out, "cohortline %s %s/%s %s\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version())
-			return err
+		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"}},
+		Action: func(c *cli.Context) error {
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			document := map[string]string{"version": version, "platform": platform, "go": runtime.Version()}
+			return p.result(c, document, func() { fmt.Fprintf(p.out, "cohortline %s %s %s\n", version, platform, runtime.Version()) })
 		},
 	}
 }

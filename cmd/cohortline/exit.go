@@ -45,7 +45,8 @@ var exits = []struct {
 		var u *usageError
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
-		return errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var g *jobs.GenerateError
+		return errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError
@@ -77,6 +78,23 @@ func exitHelp() string {
 	return b.String()
 }
 
+// codeOf is the exit code of an error.
+func codeOf(err error) int {
+	for _, e := range exits {
+		if e.is(err) {
+			return e.code
+		}
+	}
+	return exitFailed
+}
+
+// failure is the document of a verb that has failed.
+type failure struct {
+	Status   string `json:"status"` // failed, or stopped by a signal
+	ExitCode int    `json:"exit_code,omitempty"`
+	Error    string `json:"error"`
+}
+
 // report tells the user what went wrong and returns the exit code.
 func (p *program) report(err error) int {
 	if err == nil {
@@ -86,21 +104,22 @@ func (p *program) report(err error) int {
 	if errors.As(err, &skip) {
 		return skip.code
 	}
+	f := failure{"failed", codeOf(err), err.Error()}
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(p.err, "cohortline: stopped; nothing was published")
+		f = failure{"stopped", 0, "stopped; nothing was published"}
+	}
+	p.log(map[string]any{"level": "error", "message": f.Error, "exit_code": f.ExitCode}, "cohortline: "+f.Error)
+	var u *usageError
+	if errors.As(err, &u) && !p.logJSON {
+		fmt.Fprintln(p.err, "see: cohortline help")
+	}
+	if err := p.deliver(f); err != nil {
+		p.log(map[string]any{"level": "error", "message": err.Error()}, "cohortline: "+err.Error())
+	}
+	if f.Status == "stopped" {
 		return exitFailed // main replaces it by 128 + the signal
 	}
-	fmt.Fprintf(p.err, "cohortline: %s\n", err)
-	for _, e := range exits {
-		if e.is(err) {
-			var u *usageError
-			if errors.As(err, &u) {
-				fmt.Fprintln(p.err, "see: cohortline help")
-			}
-			return e.code
-		}
-	}
-	return exitFailed
+	return f.ExitCode
 }
 
 // reportBug is for what must not happen.

@@ -12,7 +12,7 @@ import (
 
 // observer shows progress on standard error: a line that is rewritten on a terminal,
 // one line per stage otherwise, JSON lines when asked for.
-func (p *program) observer(format string, quiet bool) pipeline.Observer {
+func (p *program) observer(quiet bool) pipeline.Observer {
 	var mu sync.Mutex
 	var last time.Time
 	live := isTerminal(p.err)
@@ -22,14 +22,18 @@ func (p *program) observer(format string, quiet bool) pipeline.Observer {
 		if quiet && e.Kind != pipeline.Warning {
 			return
 		}
-		if format == "json" {
+		if p.logJSON {
 			if e.Kind == pipeline.StageProgress {
 				return
 			}
-			data, err := json.Marshal(map[string]any{"level": levelOf(e.Kind), "stage": e.Stage, "message": e.Message, "rows": e.Rows, "seconds": e.Elapsed.Seconds()})
-			if err == nil {
-				fmt.Fprintf(p.err, "%s\n", data)
+			line := map[string]any{"level": levelOf(e.Kind), "message": e.Message}
+			switch e.Kind {
+			case pipeline.StageStarted:
+				line["stage"], line["event"] = e.Stage, "started"
+			case pipeline.StageDone:
+				line["stage"], line["event"], line["rows"], line["seconds"] = e.Stage, "done", e.Rows, e.Elapsed.Seconds()
 			}
+			p.log(line, "")
 			return
 		}
 		switch e.Kind {
@@ -59,6 +63,20 @@ func progressLine(e pipeline.Event) string {
 		}
 	}
 	return s
+}
+
+// log writes one message to standard error: a JSON line when asked for, else the text.
+func (p *program) log(line map[string]any, text string) {
+	if !p.logJSON {
+		fmt.Fprintln(p.err, text)
+		return
+	}
+	line["time"] = time.Now().UTC().Format(time.RFC3339Nano)
+	data, err := json.Marshal(line)
+	if err != nil { // a rate that is no number
+		data = fmt.Appendf(nil, `{"level":"error","message":%q}`, err.Error())
+	}
+	fmt.Fprintf(p.err, "%s\n", data)
 }
 
 func levelOf(k pipeline.EventKind) string {

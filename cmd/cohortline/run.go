@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -26,8 +27,18 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
 		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only warnings and errors"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only the summary, warnings and errors"},
 	}
+}
+
+// choices checks flags that say text or json.
+func choices(c *cli.Context, flags ...string) error {
+	for _, flag := range flags {
+		if v := c.String(flag); v != "text" && v != "json" {
+			return &usageError{fmt.Errorf("--%s cannot be %q: use text or json", flag, v)}
+		}
+	}
+	return nil
 }
 
 // options reads the configuration and the flags that say which run is meant.
@@ -36,9 +47,14 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 	if c.Args().Present() {
 		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
 	}
-	for flag, values := range map[string][]string{"output": {"text", "json"}, "log-format": {"text", "json"}} {
-		if v := c.String(flag); v != values[0] && v != values[1] {
-			return nil, o, &usageError{fmt.Errorf("--%s cannot be %q: use %s", flag, v, strings.Join(values, " or "))}
+	if err := choices(c, "output", "log-format"); err != nil {
+		return nil, o, err
+	}
+	if p.resultFile != "" {
+		if info, err := os.Stat(filepath.Dir(p.resultFile)); err != nil || !info.IsDir() {
+			file := p.resultFile
+			p.resultFile = ""
+			return nil, o, &usageError{fmt.Errorf("--result-file: there is no folder for %s", file)}
 		}
 	}
 	if v := c.String("memory"); v != "" {
@@ -73,7 +89,7 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 		o.IntervalStart = &start
 	}
-	o.Observe = p.observer(c.String("log-format"), c.Bool("quiet"))
+	o.Observe = p.observer(c.Bool("quiet"))
 	return config, o, nil
 }
 
@@ -88,10 +104,22 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, &usageError{fmt.Errorf("%q is no instant: write 2026-11-01 or 2026-11-01T00:00:00Z", s)}
 }
 
+func skipFlag() cli.Flag {
+	return &cli.IntFlag{Name: "skip-code", Usage: "exit `CODE` when the same result is already published"}
+}
+
+// skipped is the end of a verb that has found, or not, that there is nothing to do.
+func skipped(c *cli.Context, nothing bool) error {
+	if code := c.Int("skip-code"); nothing && code != 0 {
+		return &skipError{code}
+	}
+	return nil
+}
+
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
-		Flags: append(intervalFlags(), &cli.IntFlag{Name: "skip-code", Usage: "exit `CODE` when the same result is already published"},
+		Flags: append(intervalFlags(), skipFlag(),
 			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
@@ -109,10 +137,7 @@ func (p *program) runCommand() *cli.Command {
 			if err := p.result(c, s, func() { p.summary(s) }); err != nil {
 				return err
 			}
-			if code := c.Int("skip-code"); s.Status == "unchanged" && code != 0 {
-				return &skipError{code}
-			}
-			return nil
+			return skipped(c, s.Status == "unchanged")
 		},
 	}
 }
@@ -137,39 +162,61 @@ func profile(path string) (stop func() error, err error) {
 
 // result prints a document as JSON or by the given function, and to --result-file.
 func (p *program) result(c *cli.Context, document any, text func()) error {
-	data, err := json.MarshalIndent(document, "", "  ")
-	if err != nil {
+	if err := choices(c, "output"); err != nil {
 		return err
 	}
-	data = append(data, '\n')
-	if path := c.String("result-file"); path != "" {
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			return fmt.Errorf("--result-file cannot be written: %w", err)
-		}
-	}
-	if c.String("output") == "json" {
-		_, err := p.out.Write(data)
+	if err := p.deliver(document); err != nil || p.document {
 		return err
 	}
 	text()
 	return nil
 }
 
+// deliver writes a document to where it was asked for: standard output with --output
+// json, --result-file, both or neither.
+func (p *program) deliver(document any) error {
+	if !p.document && p.resultFile == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if p.resultFile != "" {
+		if err := os.WriteFile(p.resultFile, data, 0o644); err != nil {
+			p.resultFile = "" // the failure itself cannot go there
+			return fmt.Errorf("--result-file cannot be written: %w", err)
+		}
+	}
+	if p.document {
+		_, err = p.out.Write(data)
+	}
+	return err
+}
+
+// summary says on standard error what a run has done.
 func (p *program) summary(s *jobs.Summary) {
 	if s.Status == "unchanged" {
-		fmt.Fprintf(p.err, "Nothing to do: run %s has published this result before, in %s\n", s.RunID, s.Output)
+		text := fmt.Sprintf("Nothing to do: run %s has published this result before, in %s", s.RunID, s.Output)
+		p.log(map[string]any{"level": "info", "message": text, "run_id": s.RunID, "status": s.Status}, text)
+		return
+	}
+	if p.logJSON {
+		p.log(map[string]any{"level": "info", "message": "published", "run_id": s.RunID, "status": s.Status, "summary": s}, "")
 		return
 	}
 	fmt.Fprintf(p.err, "\nRun %s, as of %s\n", s.RunID, s.AsOf.Format(time.RFC3339))
 	fmt.Fprintf(p.err, "  %s rows in: %s orders, %s rows superseded, %s rejected\n", thousands(s.RowsIn), thousands(s.Orders), thousands(s.RowsSuperseded), thousands(s.RowsRejected))
 	fmt.Fprintf(p.err, "  %s purchases of %s customers, net revenue %s; %s anonymous orders\n", thousands(s.Purchases), thousands(s.Customers), s.NetRevenue, thousands(s.AnonymousOrders))
+	fmt.Fprintf(p.err, "  %s/tables:\n", s.Output)
 	for _, t := range s.Tables {
-		fmt.Fprintf(p.err, "  %-18s %11s rows  %s/%s\n", t.Table, thousands(t.Rows), s.Output, t.Path)
+		fmt.Fprintf(p.err, "  %-18s %11s rows  %s\n", t.Table, thousands(t.Rows), strings.TrimPrefix(t.Path, "tables/"))
 	}
 	fmt.Fprintf(p.err, "  %.2f s\n", s.Seconds)
 }
 
-// thousands writes a count with narrow groups, e.g. 1 234 567.
+// thousands writes a count in groups of three digits, e.g. 1,234,567.
 func thousands(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -180,7 +227,7 @@ func thousands(n int64) string {
 
 func (p *program) planCommand() *cli.Command {
 	return &cli.Command{
-		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: intervalFlags(),
+		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: append(intervalFlags(), skipFlag()),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {
@@ -190,7 +237,7 @@ func (p *program) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.result(c, plan, func() {
+			if err := p.result(c, plan, func() {
 				fmt.Fprintf(p.out, "run %s, as of %s\n", plan.RunID, plan.AsOf.Format(time.RFC3339))
 				for _, in := range plan.Inputs {
 					fmt.Fprintf(p.out, "reads  %-8s %-12s %12s bytes  %s\n", in.Table, in.Source, thousands(in.Size), in.Path)
@@ -204,14 +251,17 @@ func (p *program) planCommand() *cli.Command {
 				if plan.Published {
 					fmt.Fprintln(p.out, "this result has been published before: run has nothing to do unless another run has replaced it")
 				}
-			})
+			}); err != nil {
+				return err
+			}
+			return skipped(c, plan.Published)
 		},
 	}
 }
 
 func (p *program) validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "check the configuration and every input row, and compute nothing", Flags: intervalFlags(),
+		Name: "validate", Usage: "check the configuration and every input row; writes nothing", Flags: intervalFlags(),
 		Action: func(c *cli.Context) error {
 			if c.String("as-of") == "" && c.String("interval-end") == "" { // rows are checked the same whatever the instant
 				if err := c.Set("as-of", "9999-01-01"); err != nil {
@@ -223,16 +273,24 @@ func (p *program) validateCommand() *cli.Command {
 				return err
 			}
 			v, err := jobs.Validate(c.Context, config, o)
-			if err != nil {
+			if v == nil {
 				return err
 			}
-			return p.result(c, v, func() {
-				fmt.Fprintf(p.out, "%s: good; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
-					config.Path, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
+			verdict := "good"
+			if err != nil {
+				verdict = "not good enough to run"
+			}
+			if failed := p.result(c, v, func() {
+				fmt.Fprintf(p.out, "%s: %s; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
+					config.Path, verdict, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
 				for _, r := range v.Examples {
 					fmt.Fprintf(p.out, "  %s row %d: %s %s %q\n", r.File, r.Row, r.Reason, r.Column, r.Value)
 				}
-			})
+			}); failed != nil {
+				return failed
+			}
+			p.document, p.resultFile = false, "" // the document is out
+			return err
 		},
 	}
 }

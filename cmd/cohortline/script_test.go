@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"cohortline": func() { os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	testscript.Main(m, map[string]func(){"cohortline": main})
 }
 
 // TestScripts runs the stories in testdata/script.
@@ -51,36 +48,6 @@ func TestScripts(t *testing.T) {
 					}
 				}
 			},
-			// big FILE writes an order whose id is 100 MB long.
-			"big": func(ts *testscript.TestScript, neg bool, args []string) {
-				f, err := os.Create(ts.MkAbs(args[0]))
-				ts.Check(err)
-				defer f.Close()
-				_, err = f.WriteString("order_id,customer_id,ordered_at,gross_amount\n1,a,2024-01-01T00:00:00Z,5\n")
-				ts.Check(err)
-				for range 100 {
-					_, err = f.WriteString(strings.Repeat("x", 1<<20))
-					ts.Check(err)
-				}
-				_, err = f.WriteString(",a,2024-01-01T00:00:00Z,5\n2,b,2024-01-02T00:00:00Z,5\n")
-				ts.Check(err)
-			},
-			// wide FILE writes orders of 10,000 columns.
-			"wide": func(ts *testscript.TestScript, neg bool, args []string) {
-				var b strings.Builder
-				b.WriteString("order_id,customer_id,ordered_at,gross_amount")
-				for i := range 9996 {
-					b.WriteString(",c" + strings.Repeat("x", i%7))
-					b.WriteString(itoa(i))
-				}
-				b.WriteString("\n1,a,2024-01-01T00:00:00Z,5" + strings.Repeat(",v", 9996) + "\n")
-				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
-			},
-			// bytes FILE TEXT writes TEXT with Go escapes.
-			"bytes": func(ts *testscript.TestScript, neg bool, args []string) {
-				text := strings.NewReplacer(`\n`, "\n", `\0`, "\x00", `\xff`, "\xff", `\t`, "\t").Replace(args[1])
-				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
-			},
 		},
 	})
 }
@@ -91,11 +58,4 @@ func atoi(s string) int {
 		n = n*10 + int(c-'0')
 	}
 	return n
-}
-
-func itoa(n int) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + itoa(n%10)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,4 +107,84 @@ print(json.dumps(out))`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
+}
+
+// TestEveryReader compares what pyarrow (checking page checksums), DuckDB and Polars read
+// with what was written, for every type, with nulls and without, in several row groups,
+// one row and none; and counts rows by a filter on every column, which wrong bounds spoil.
+func TestEveryReader(t *testing.T) {
+	python := os.Getenv("COHORTLINE_PYTHON")
+	if python == "" {
+		t.Skip("COHORTLINE_PYTHON names no Python with pyarrow, duckdb and polars")
+	}
+	dir := t.TempDir()
+	for name, list := range map[string][]mixedRow{
+		"none": nil, "one": mixedRows(1, 1, []int{3}, 0), "null": mixedRows(100, 1, []int{3}, 1),
+		"few": mixedRows(5000, 2, []int{1, 6, 2, 0}, 3), "groups": mixedRows(groupRows+3000, 3, []int{3, 7, 2, 4, 5, 6, 9}, 4),
+		"any": mixedRows(3000, 4, []int{8, 1}, 5), "runs": mixedRows(20_000, 5, []int{4, 0}, 2),
+	} {
+		var b bytes.Buffer
+		if _, err := Parquet(&b, schemas.Encode(mixed, slices.Values(list))); err != nil {
+			t.Fatal(err)
+		}
+		columns := make([][]*string, len(mixed.Columns))
+		for i := range list {
+			for c, v := range textsOf(&list[i]) {
+				columns[c] = append(columns[c], v)
+			}
+		}
+		data, err := json.Marshal(columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for suffix, data := range map[string][]byte{".parquet": b.Bytes(), ".json": data} {
+			if err := os.WriteFile(filepath.Join(dir, name+suffix), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if out, err := exec.Command(python, "testdata/readers.py", dir).CombinedOutput(); err != nil || string(out) != "7 files read alike\n" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// A value that is not what was written is seen.
+	other := mixedRows(1, 1, []int{3}, 0)
+	other[0].MoneyOrNull.Value = other[0].MoneyOrNull.Value.Add(decimal128.FromI64(1))
+	var b bytes.Buffer
+	if _, err := Parquet(&b, schemas.Encode(mixed, slices.Values(other))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "one.parquet"), b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(python, "testdata/readers.py", dir).CombinedOutput(); err == nil || !bytes.Contains(out, []byte("money_or_null")) {
+		t.Errorf("another sum was not noticed: %v: %s", err, out)
+	}
+}
+
+// textsOf are the values of a row as testdata/readers.py writes them, nil where null.
+func textsOf(r *mixedRow) (list []*string) {
+	add := func(v any) { s := fmt.Sprint(v); list = append(list, &s) }
+	opt := func(v any, valid bool) {
+		if add(v); !valid {
+			list[len(list)-1] = nil
+		}
+	}
+	bits := func(v float64) string { return fmt.Sprintf("%016x", math.Float64bits(v)) }
+	add(r.Text)
+	opt(r.TextOrNull.Value, r.TextOrNull.Valid)
+	add(r.Int)
+	opt(r.IntOrNull.Value, r.IntOrNull.Valid)
+	add(bits(r.Double))
+	opt(bits(r.DoubleOrNull.Value), r.DoubleOrNull.Valid)
+	add(r.Flag)
+	opt(r.FlagOrNull.Value, r.FlagOrNull.Valid)
+	add(int64(r.Day))
+	opt(int64(r.DayOrNull.Value), r.DayOrNull.Valid)
+	add(int64(r.At))
+	opt(int64(r.AtOrNull.Value), r.AtOrNull.Valid)
+	add(schemas.FormatSum(r.Money))
+	opt(schemas.FormatSum(r.MoneyOrNull.Value), r.MoneyOrNull.Valid)
+	add(schemas.FormatSum(r.Amount))
+	opt(schemas.FormatSum(r.AmountOrNull.Value), r.AmountOrNull.Valid)
+	return list
 }

@@ -28,16 +28,17 @@ func (d *dictionary) room(values int) (shift int) {
 	return shift
 }
 
+// earlyValues are looked at before a dictionary is made.
+const earlyValues = 4096
+
 // build makes the dictionary of v, in the order in which values first come. It gives up,
-// false, when there are more than limit different values, or more than seven in eight of the
-// first few thousand.
+// false, when there are more than limit different values, or early, when mostlyNew.
 func (d *dictionary) build(v []int64, limit int) bool {
 	shift := d.room(limit)
 	d.values, d.codes = d.values[:0], slices.Grow(d.codes[:0], len(v))
-	const early = 4096
 	for len(v) > len(d.codes) {
 		n := len(d.codes)
-		for _, x := range v[n:min(len(v), n+early)] {
+		for _, x := range v[n:min(len(v), n+earlyValues)] {
 			i := uint64(x) * 0x9E3779B97F4A7C15 >> shift
 			for d.table[i] != 0 && d.values[d.table[i]-1] != x {
 				i = (i + 1) & uint64(len(d.table)-1)
@@ -51,11 +52,17 @@ func (d *dictionary) build(v []int64, limit int) bool {
 			}
 			d.codes = append(d.codes, d.table[i]-1)
 		}
-		if n == 0 && len(v) > early && len(d.values) > early*7/8 {
+		if len(v) > earlyValues && d.mostlyNew() {
 			return false
 		}
 	}
 	return true
+}
+
+// mostlyNew says that of the values looked at, which were a few thousand, more than seven in
+// eight are different from all others.
+func (d *dictionary) mostlyNew() bool {
+	return len(d.codes) == earlyValues && len(d.values) > earlyValues*7/8
 }
 
 // indexed writes a dictionary page with so many values, and codes as indexes into it: as

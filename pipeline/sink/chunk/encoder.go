@@ -53,7 +53,8 @@ func (e *Encoder) Encode(out []byte, c schemas.Column, spans []Span) (_ []byte, 
 	}
 	v, from := &e.values, len(out)
 	e.out = out
-	e.meta = format.ColumnMetaData{Type: physical(c.Type), PathInSchema: []string{c.Name}, NumValues: int64(v.rows)}
+	// The codec is the same in all chunks of a column, compressed or not: some readers look at the first one only.
+	e.meta = format.ColumnMetaData{Type: physical(c.Type), PathInSchema: []string{c.Name}, Codec: format.Zstd, NumValues: int64(v.rows)}
 	if e.levels, err = v.definitionLevels(e.levels[:0], c.Nullable, &e.runs); err != nil {
 		return nil, meta, fmt.Errorf("column %s: %w", c.Name, err)
 	}

@@ -87,14 +87,18 @@ func (e *Encoder) integers(t schemas.Type) (err error) {
 	return e.data(format.DeltaBinaryPacked, e.payload, e.values.rows)
 }
 
-// doubles writes rates and means. Most come more than once: the quotients of small counts.
+// doubles writes rates and means. Most come more than once, the quotients of small counts;
+// where nearly all are different a search for repetitions takes long and finds little.
 func (e *Encoder) doubles() error {
 	v := e.values.ints
 	if e.dict.build(v, len(v)*5/8) {
 		return e.listed(schemas.Double)
 	}
 	e.payload = plain(e.payload[:0], schemas.Double, v)
-	packed, ok := e.squeezer.search(e.packed[:0], e.payload) // a page is full of values that come again, a part of it is not
+	packed, ok := e.packed[:0], false
+	if !e.dict.mostlyNew() {
+		packed, ok = e.squeezer.search(packed, e.payload)
+	}
 	if e.packed = packed; !ok {
 		packed = e.payload
 	}

@@ -29,20 +29,15 @@ func (e *Encoder) dictionaryAndData(dictionary []byte, size int, payload []byte,
 		}
 	}
 	list, smaller := e.squeezer.page(e.packedList[:0], dictionary)
-	if !smaller && ok { // a chunk is compressed whole, only data pages may say that they are not
+	if !smaller { // only data pages may say that they are not compressed
 		list = e.squeezer.literals(list, dictionary)
 	}
-	if e.packedList = list; !smaller && !ok {
-		list = dictionary
-	}
+	e.packedList = list
 	header := format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: int32(len(dictionary)), CompressedPageSize: int32(len(list)),
 		CRC: int32(crc32.ChecksumIEEE(list)), DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: int32(size), Encoding: format.Plain})}
 	e.meta.DictionaryPageOffset = int64(len(e.out))
 	if err := e.page(&header, format.Plain, list); err != nil {
 		return err
-	}
-	if smaller {
-		e.meta.Codec = format.Zstd
 	}
 	return e.put(format.RLEDictionary, packed, len(payload), ok, e.values.rows)
 }
@@ -56,9 +51,6 @@ func (e *Encoder) put(encoding format.Encoding, payload []byte, size int, compre
 		CRC: int32(crc32.Update(crc32.ChecksumIEEE(e.levels), crc32.IEEETable, payload)),
 		DataPageHeaderV2: thrift.New(format.DataPageHeaderV2{NumValues: int32(rows), NumNulls: int32(e.values.nulls), NumRows: int32(rows), Encoding: encoding,
 			DefinitionLevelsByteLength: int32(len(e.levels)), IsCompressed: thrift.New(compressed)})}
-	if compressed {
-		e.meta.Codec = format.Zstd
-	}
 	return e.page(&header, encoding, e.levels, payload)
 }
 

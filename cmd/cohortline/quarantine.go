@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/urfave/cli/v2"
+)
+
+var quarantineFormats = []string{"text", "csv", "json", "markdown"}
+
+func (p *program) quarantineCommand() *cli.Command {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
+		&cli.StringFlag{Name: "warehouse", Usage: "output `FOLDER`, instead of the configuration's"},
+		&cli.StringFlag{Name: "as-of", Usage: "`DATE` of the result; the latest unless given"},
+		&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text, csv, json or markdown"},
+	}
+	return &cli.Command{
+		Name: "quarantine", Usage: "look at the rows that were rejected",
+		Subcommands: []*cli.Command{
+			{Name: "list", Usage: "count the rejected rows by reason and column", Flags: flags, Action: func(c *cli.Context) error {
+				output, err := p.quarantined(c)
+				if err != nil {
+					return err
+				}
+				counts, order := map[string]int{}, []string{}
+				_, err = pipeline.ReadTable(c.Context, output, "rejects", c.String("as-of"), func(value func(string) string) bool {
+					k := value("table") + "\x00" + value("reason") + "\x00" + value("column") + "\x00" + value("source")
+					if counts[k] == 0 {
+						order = append(order, k)
+					}
+					counts[k]++
+					return false
+				})
+				if err != nil {
+					return err
+				}
+				t := sink.Rows{Columns: []string{"table", "reason", "column", "source", "rows"}, Numeric: []bool{false, false, false, false, true}}
+				for _, k := range order {
+					parts := append(strings.Split(k, "\x00"), fmt.Sprint(counts[k]))
+					row := make([]*string, len(parts))
+					for i := range parts {
+						row[i] = &parts[i]
+					}
+					t.Rows = append(t.Rows, row)
+				}
+				return p.show(c.String("output"), t)
+			}},
+			{Name: "show", Usage: "list the rejected rows of a reason", ArgsUsage: "[REASON]", Flags: flags,
+				Action: func(c *cli.Context) error {
+					output, err := p.quarantined(c)
+					if err != nil {
+						return err
+					}
+					f, seen := filters{"reason": c.Args().First()}, map[string]map[string]bool{}
+					t, err := pipeline.ReadTable(c.Context, output, "rejects", c.String("as-of"), func(value func(string) string) bool {
+						return f.match(value, seen)
+					})
+					if err == nil && len(t.Rows) == 0 {
+						err = f.nothing("rejects", seen)
+					}
+					if err != nil {
+						return err
+					}
+					return p.show(c.String("output"), t)
+				}},
+		},
+	}
+}
+
+// quarantined checks the format and is the folder of the results.
+func (p *program) quarantined(c *cli.Context) (string, error) {
+	if f := c.String("output"); !slices.Contains(quarantineFormats, f) {
+		return "", &usageError{fmt.Errorf("--output cannot be %q: use %s", f, strings.Join(quarantineFormats, ", "))}
+	}
+	return p.outputOf(c)
+}
