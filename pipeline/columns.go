@@ -218,7 +218,7 @@ func (m *OrderMapper) plainAmounts(b *source.Batch, in *input, to []int64, known
 	}
 	limit := schemas.MaxAmount / factor
 	if codes == nil { // the values of nulls are 0
-		if lowest, highest := bounds(ints); (lowest >= 0 || m.lines && lowest >= -limit) && highest <= limit && !(required && null != nil) {
+		if lowest, highest := bounds(ints); (lowest >= 0 || m.lines && lowest >= -limit) && highest <= limit && (!required || null == nil) {
 			if factor > 1 {
 				for i, v := range ints {
 					to[i] = v * factor

@@ -100,7 +100,11 @@ func (f *csvFile) Close() error    { return f.shares.close() }
 
 // stream opens the text.
 func (f *csvFile) stream() (*textStream, error) {
-	return openText(f.name, f.opts.Encoding, f.window, f.open)
+	s, err := openText(f.name, f.opts.Encoding, f.window, f.open)
+	if err == nil && f.header {
+		s.row = -1 // so that the header line is row 0
+	}
+	return s, err
 }
 
 // readHeader reads the names of the columns.
@@ -157,10 +161,8 @@ func (f *csvFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[*Bat
 				return
 			}
 			rows, number := c.rows, c.row
-			if f.header { // it is row 1 of the text
-				if number--; number == 0 {
-					rows, number = rows[1:], 1
-				}
+			if number == 0 { // the header line
+				rows, number = rows[1:], 1
 			}
 			for len(rows) > 0 {
 				n := min(len(rows), textBatchRows)

@@ -76,8 +76,8 @@ func (s *jsonScanner) scanShape(line []byte) bool {
 			continue
 		}
 		v := jsonValue{from: uint32(i), there: true}
-		switch c := line[i]; {
-		case c == '"':
+		switch line[i] {
+		case '"':
 			i = s.textEnd(line, i+1)
 			if i < len(line) && line[i] == '"' {
 				v.from, v.to = v.from+1, uint32(i)
@@ -88,13 +88,13 @@ func (s *jsonScanner) scanShape(line []byte) bool {
 			if i, escaped, ok = s.text(int(v.from)); !ok || escaped && step.column >= 0 {
 				return false
 			}
-		case c == 'n':
+		case 'n':
 			if !bytes.HasPrefix(line[i:], []byte("null")) {
 				return false
 			}
 			i += 4
 			v.there = false
-		case c == 't' || c == 'f':
+		case 't', 'f':
 			for _, word := range [...]string{"true", "false"} {
 				if bytes.HasPrefix(line[i:], []byte(word)) {
 					i += len(word)

@@ -71,7 +71,7 @@ func (g *guard) dictionary(n int32, width int, size int64) error {
 // content checks the counts inside a data page: of runs of codes, and of delta encodings.
 func (g *guard) content(encoding format.Encoding, b []byte, count int32) error {
 	switch {
-	case encoding == format.RLEDictionary || encoding == format.PlainDictionary:
+	case isCoded(encoding):
 		if len(b) == 0 {
 			return nil
 		}
@@ -186,6 +186,12 @@ func (g *guard) claim(n int32, size int64) error {
 	}
 	g.left -= int64(n)
 	return nil
+}
+
+// isCoded says whether values are entries of a dictionary. Old writers name the encoding
+// of its entries instead.
+func isCoded(e format.Encoding) bool {
+	return e == format.RLEDictionary || e == format.PlainDictionary //nolint:staticcheck // deprecated for writers
 }
 
 func isDelta(e format.Encoding) bool {

@@ -77,7 +77,7 @@ func (c *chunkPages) ReadPage() (*parquetPage, error) {
 }
 
 // Close gives back what the pages needed.
-func (c *chunkPages) Close() { c.unpacker.close() }
+func (c *chunkPages) Close() { c.close() }
 
 // next reads one page; it is nil where it holds no values.
 func (c *chunkPages) next() (*parquetPage, error) {
@@ -226,7 +226,7 @@ func (c *chunkPages) decode(e format.Encoding, count int32, levels, b []byte) (_
 	if err := c.content(e, b, int32(p.there)); err != nil {
 		return nil, err
 	}
-	if p.coded = e == format.RLEDictionary || e == format.PlainDictionary; p.coded {
+	if p.coded = isCoded(e); p.coded {
 		if c.dictionary == nil {
 			return nil, errors.New("it has codes of a dictionary, and the column has none")
 		}
