@@ -86,6 +86,9 @@ func bomb(t testing.TB, rows int32, length int) []byte {
 // TestHostileFiles reads files that ask for far more than they hold, in a child process
 // with little memory: each is read or refused, soon.
 func TestHostileFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector takes memory that is measured here")
+	}
 	small := writeParquet(t, []oneRow{{"a", 1}, {"b", 2}, {"a", 3}})
 	claim := func(edit func(m *format.FileMetaData)) []byte { return editFooter(t, small, edit) }
 	page := func(edit func(h *format.PageHeader)) []byte {
