@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -221,8 +222,24 @@ func (c *csvRows) wholeRow(at int, eof bool) (int, error) {
 		}
 		c.ends[len(c.ends)-1] = uint32(i)
 		c.add(first, len(c.ends), kind)
+		c.clean = c.clean && plainText(b[at:i]) // scan has not looked at all of it
 		return min(i+1, len(b)), nil
 	}
+}
+
+// plainText says whether a text has neither NUL nor bytes that are not ASCII.
+func plainText(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if v := binary.LittleEndian.Uint64(b); (v|(v-ones)&^v)&tops != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c == 0 || c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // closing returns the place behind the closing quote of the field at i, −1 where the text

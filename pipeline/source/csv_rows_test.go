@@ -165,6 +165,10 @@ func TestRowsLikeReference(t *testing.T) {
 		var text []byte
 		for range r.IntN(300) {
 			switch r.IntN(12) {
+			case 11:
+				if r.IntN(4) == 0 {
+					text = append(text, 0)
+				}
 			case 0:
 				text = append(text, "\",\""[r.IntN(2):]...)
 			case 1:

@@ -88,6 +88,7 @@ func (s *jsonScanner) scanShape(line []byte) bool {
 			if i, escaped, ok = s.text(int(v.from)); !ok || escaped && step.column >= 0 {
 				return false
 			}
+			s.other |= tops // nobody has looked
 		case 'n':
 			if !bytes.HasPrefix(line[i:], []byte("null")) {
 				return false

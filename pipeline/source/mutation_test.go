@@ -17,6 +17,9 @@ import (
 // in a child process: each is read, or refused with an error that names the file; the
 // process neither dies nor hangs nor uses more memory than it may.
 func TestMutatedParquet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector takes memory that is measured here")
+	}
 	n := 1000
 	if s := os.Getenv("COHORTLINE_MUTATIONS"); s != "" {
 		var err error

@@ -90,6 +90,9 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	if n > size-12 {
 		return fmt.Errorf("its footer claims %d bytes, the file has %d", n, size)
 	}
+	if room := metadataRoom(); n > room {
+		return &memoryError{fmt.Sprintf("its footer of %d bytes takes more than %d MiB of memory", n, room>>20)}
+	}
 	footer := make([]byte, n)
 	if k, err := r.ReadAt(footer, size-8-n); k < len(footer) {
 		return err
