@@ -152,10 +152,6 @@ func (f *csvFile) Read(ctx context.Context, unit int, want []int) iter.Seq2[*Bat
 			}
 			if err := s.next(c.csvRows); err != nil {
 				if !errors.Is(err, io.EOF) {
-					var fe *FileError
-					if f.header && errors.As(err, &fe) && fe.Row > 1 {
-						fe.Row-- // the header is not counted
-					}
 					yield(nil, err)
 				}
 				return
