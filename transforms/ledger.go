@@ -255,7 +255,7 @@ func (w *Writer) add() {
 	}
 	hash := o.hash
 	if len(o.id) > 0 {
-		hash = hashText(o.id, uint64(o.rank)) // that of the key
+		hash = hashID(o.rank, o.id)
 	}
 	o.owner = tail(hash, l.shift)
 	p := l.partition(hash)
