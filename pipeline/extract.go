@@ -120,7 +120,8 @@ type opened struct {
 	file  source.File
 	unit  int // unit to read next
 	units int
-	left  int // units not finished
+	left  int          // units not finished
+	told  atomic.Int64 // bytes that have been read so far, where the file tells
 }
 
 // take hands out the next unit of work: of an open file, else of the next one.
@@ -146,11 +147,16 @@ func (x *extraction) take() (*opened, int, error) {
 		x.next++
 		format := in.Spec.Format
 		format.Threads = x.threads
+		o := &opened{Input: in}
+		format.Read = func(n int64) {
+			o.told.Add(n)
+			x.progress(0, n)
+		}
 		file, err := source.Open(x.ctx, in.Object, format)
 		if err != nil {
 			return nil, 0, err
 		}
-		o := &opened{Input: in, file: file, units: file.Units(), left: file.Units()}
+		o.file, o.units, o.left = file, file.Units(), file.Units()
 		if o.units == 0 {
 			file.Close()
 			continue
@@ -204,7 +210,9 @@ func (x *extraction) read(o *opened, unit int, w OrderWriter) error {
 		rows += int64(b.N)
 		x.progress(int64(b.N), 0)
 	}
-	x.progress(0, o.Object.Size/int64(o.units))
+	if o.told.Load() == 0 { // a text tells while it is read
+		x.progress(0, o.Object.Size/int64(o.units))
+	}
 	stats := m.Stats()
 	x.mu.Lock()
 	defer x.mu.Unlock()

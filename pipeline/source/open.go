@@ -46,7 +46,7 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 		}
 		return file, err
 	}
-	stream := func() (io.ReadCloser, error) { return decompressed(ctx, o) }
+	stream := func() (io.ReadCloser, error) { return decompressed(ctx, o, opts.Read) }
 	switch format {
 	case "jsonl":
 		return openJSONL(o.Path, stream, opts)
@@ -81,13 +81,30 @@ func (o Object) head(ctx context.Context) ([]byte, error) {
 	return head[:n], nil
 }
 
-// decompressed opens the object's bytes from the start, unpacked.
-func decompressed(ctx context.Context, o Object) (io.ReadCloser, error) {
+// counted tells how many bytes have been read.
+type counted struct {
+	io.Reader
+	tell func(n int64)
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.tell(int64(n))
+	return n, err
+}
+
+// decompressed opens the object's bytes from the start, unpacked. read, unless nil, is told
+// how many stored bytes have been read.
+func decompressed(ctx context.Context, o Object, read func(n int64)) (io.ReadCloser, error) {
 	f, err := o.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b := bufio.NewReaderSize(f, 1<<16)
+	stored := io.Reader(f)
+	if read != nil {
+		stored = &counted{f, read}
+	}
+	b := bufio.NewReaderSize(stored, 1<<16)
 	head, _ := b.Peek(4) // what is missing shows when it is read
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):

@@ -101,12 +101,13 @@ type OpenEnded interface {
 
 // Options say how a file is written, where the file itself does not.
 type Options struct {
-	Format    string   // "csv", "jsonl", "parquet"; empty: by the file's name, else by its first bytes
-	Delimiter string   // one byte, "tab" or "whitespace"; empty: , for .csv, tab for .tsv, with a check that it fits
-	Encoding  string   // "utf-8", "utf-16", "latin-1", "windows-1252"; empty: UTF-8 or the byte order mark's
-	NoHeader  []string // column names of a text file that has no header line
-	MaxField  int      // bytes of the longest field accepted; 0: 1 MiB
-	Threads   int      // that read the file at the same time; 0: one
+	Format    string        // "csv", "jsonl", "parquet"; empty: by the file's name, else by its first bytes
+	Delimiter string        // one byte, "tab" or "whitespace"; empty: , for .csv, tab for .tsv, with a check that it fits
+	Encoding  string        // "utf-8", "utf-16", "latin-1", "windows-1252"; empty: UTF-8 or the byte order mark's
+	NoHeader  []string      // column names of a text file that has no header line
+	MaxField  int           // bytes of the longest field accepted; 0: 1 MiB
+	Threads   int           // that read the file at the same time; 0: one
+	Read      func(n int64) `json:"-"` // told how many stored bytes of a text have been read, from several goroutines; nil: nobody asks
 }
 
 // Object is one stored input object.
