@@ -26,7 +26,7 @@ p.add_argument("--binary", help="a cohortline that is built; default: build it")
 p.add_argument("--orders", type=int, nargs="*", default=[1_000_000, 10_000_000])
 p.add_argument("--formats", nargs="*", default=["parquet"], choices=["parquet", "csv", "jsonl"])
 p.add_argument("--runs", type=int, default=3)
-p.add_argument("--only", help="comma-separated contestants")
+p.add_argument("--only", nargs="*", help="contestants, e.g. cohortline DuckDB")
 p.add_argument("--memory", default="256MiB", help="of the contestant with a limit")
 p.add_argument("--scaling", type=int, nargs="*", default=[], help="orders of the scaling table, cohortline alone")
 p.add_argument("--compare", nargs=2, help="only compare our output with a peer's")
@@ -110,7 +110,7 @@ CONTESTANTS = {  # name: its command
 
 
 def wanted(form, orders):
-    for name in o.only.split(",") if o.only else CONTESTANTS:
+    for name in o.only or CONTESTANTS:
         if name == "pandas" and orders > 1_000_000 or name == "decoding alone" and form != "parquet":
             continue
         if form != "parquet" and name.startswith("cohortline, ") and not o.only:
