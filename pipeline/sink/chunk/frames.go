@@ -37,6 +37,8 @@ const (
 	blockRaw, blockRLE, blockCompressed = 0, 1, 2
 	litsRaw, litsRLE, litsCompressed    = 0, 1, 2
 
+	blockHead = 16 // more than stands in a block besides compressed literals and their sequences
+
 	sampleBytes = 8 << 10 // that tell how a page shrinks best
 	leastBytes  = 96      // a shorter page is stored as it is
 )
@@ -180,6 +182,9 @@ func (s *squeezer) block(dst, lits, sequences []byte, last bool) []byte {
 	out, _, err := []byte(nil), false, huff0.ErrIncompressible
 	if len(lits) >= leastBytes {
 		out, _, err = huff0.Compress4X(lits, &s.huff)
+		if err == nil && len(out)+blockHead >= len(lits) { // a block must not be longer than its content
+			err = huff0.ErrIncompressible
+		}
 	}
 	n := uint64(len(lits))
 	switch {
