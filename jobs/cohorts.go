@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
 )
@@ -20,12 +21,15 @@ import (
 type Options struct {
 	AsOf          time.Time // exclusive instant
 	IntervalStart *time.Time
-	Threads       int    // 0: one per processor
-	Memory        int64  // bytes that the run may use; 0: a quarter of the machine's or control group's
-	TempDir       string // for rows that memory has no room for; empty: the system's
+	Threads       int           // 0: one per processor
+	Memory        int64         // bytes that the run may use; 0: a quarter of the machine's or control group's
+	TempDir       string        // for rows that memory has no room for; empty: the system's
+	AllowShrink   bool          // publish even if far fewer customers or orders are left than before
+	Lease         time.Duration // how long a dead run keeps others away; 0: pipeline.DefaultLease
+	Store         store.Store   // where to publish; nil: what the configuration names
 	CodeVersion   string
 	Observe       pipeline.Observer
-	Now           func() time.Time // clock of started_at and ended_at only
+	Now           func() time.Time // clock of started_at, ended_at and leases; it enters no result
 }
 
 // Summary is what a run has to say once it has ended.
@@ -56,6 +60,7 @@ type run struct {
 	start   time.Time
 	memory  memory
 	stores  source.Stores
+	output  store.Store
 	orders  []pipeline.Input
 	fx      []pipeline.Input
 	records []pipeline.InputRecord
@@ -82,16 +87,17 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	defer r.memory.limitHeap()()
-	publication, err := pipeline.OpenPublication(c.Output, r.id, r.partition())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, publication.Close()) }()
-	if m, err := publication.Published(); err != nil {
+	key := pipeline.RunKey{ID: r.id, Partition: r.partition(), Lease: o.Lease, Clock: r.o.Now}
+	if m, err := pipeline.Published(ctx, r.output, key, c.Tables); err != nil {
 		return nil, err
 	} else if m != nil {
 		return r.unchanged(m), nil
 	}
+	publication, err := pipeline.OpenPublication(ctx, r.output, key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, publication.Close()) }()
 	if err := r.extract(ctx); err != nil { // files → canonical orders, rejects
 		return nil, err
 	}
@@ -101,16 +107,19 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
-	if err := r.fold(publication); err != nil { // customers → accumulators, streamed tables
+	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
 	if err := r.check(); err != nil { // accounting identities
 		return nil, err
 	}
-	if err := r.write(publication); err != nil { // accumulators → tables
+	if err := r.write(ctx, publication); err != nil { // accumulators → tables
 		return nil, err
 	}
-	if err := r.publish(publication); err != nil { // manifest, then tables in place
+	if err := r.checkShrink(ctx, publication); err != nil { // far fewer customers than before?
+		return nil, err
+	}
+	if err := r.publish(ctx, publication); err != nil { // manifest, then copies of the tables
 		return nil, err
 	}
 	return &r.summary, nil
@@ -118,6 +127,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 
 func (r *run) close() error {
 	err := r.stores.Close()
+	if r.output != nil && r.o.Store == nil {
+		err = errors.Join(err, r.output.Close())
+	}
 	if r.ledger != nil {
 		err = errors.Join(err, r.ledger.Close())
 	}
@@ -132,13 +144,18 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	r := &run{c: c, o: o, start: o.Now()}
+	r := &run{c: c, o: o, start: o.Now(), output: o.Store}
 	if err := r.list(ctx); err != nil {
-		return nil, errors.Join(err, r.stores.Close())
+		return nil, errors.Join(err, r.close())
 	}
 	var err error
 	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
-		return nil, errors.Join(err, r.stores.Close())
+		return nil, errors.Join(err, r.close())
+	}
+	if r.output == nil {
+		if r.output, err = store.Open(ctx, c.Output); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
 	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
 	asOf := o.AsOf.UnixMicro()
@@ -233,7 +250,7 @@ func (r *run) resolve() error {
 }
 
 // fold walks the customers; the tables that list them are written on the way.
-func (r *run) fold(p *pipeline.Publication) error {
+func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
 	streams := make([]*stream, len(transforms.StreamedTables))
 	var writers sync.WaitGroup
@@ -245,7 +262,10 @@ func (r *run) fold(p *pipeline.Publication) error {
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		writers.Go(func() { _, failures[i] = p.Write(s.data()) })
+		writers.Go(func() {
+			defer s.leave() // also when the table cannot be begun
+			_, failures[i] = p.Write(ctx, s.data())
+		})
 	}
 	var workers []*transforms.Metrics
 	err := r.ledger.Fold(func() transforms.Visitor {

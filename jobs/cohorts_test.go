@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"encoding/csv"
 	"fmt"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"github.com/cohortline/cohortline/internal/objectstore"
 	"github.com/cohortline/cohortline/internal/realdata"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -42,7 +42,11 @@ func runIn(t *testing.T, dir, config, asOf string, threads int) *Summary {
 // table reads a published table as maps by column.
 func table(t *testing.T, output, name string) []map[string]string {
 	t.Helper()
-	rows, err := pipeline.ReadTable(context.Background(), output, name, "", nil)
+	s, err := store.Open(t.Context(), output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := pipeline.ReadTable(t.Context(), s, name, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
 	"go.yaml.in/yaml/v4"
@@ -45,6 +46,7 @@ type Config struct {
 	MatchID           bool
 	MatchEmail        bool
 	MaxRejectShare    float64
+	MaxShrink         float64 // share of customers or orders that a result may have fewer than the last one
 	PrivacyKey        []byte
 }
 
@@ -82,7 +84,7 @@ func ParseConfig(path string, data []byte, env func(string) (string, bool)) (*Co
 		return nil, &ConfigError{path, []string{"holds more than one document (---): keep one"}}
 	}
 	c := &Config{Path: path, Dir: dir, Job: "cohorts", WeekStart: time.Monday, Grains: []transforms.Grain{transforms.Month},
-		MatchID: true, MatchEmail: true, MaxRejectShare: 0.01}
+		MatchID: true, MatchEmail: true, MaxRejectShare: 0.01, MaxShrink: 0.5}
 	w := &walk{dir: dir, env: env}
 	if len(root.Content) == 0 {
 		return nil, &ConfigError{path, []string{"is empty; see `cohortline init`"}}
@@ -129,8 +131,8 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 			w.fields(n, "output", map[string]func(*yaml.Node){
 				"path": func(n *yaml.Node) {
 					c.Output = w.text(n, "output.path")
-					if strings.Contains(c.Output, "://") && !strings.HasPrefix(c.Output, "file://") {
-						w.wrong(n, "output.path: %q is no folder; object stores are not written yet", c.Output)
+					if err := store.Check(c.Output); err != nil {
+						w.wrong(n, "output.path: %v", err)
 					}
 				},
 				"tables": func(n *yaml.Node) {
@@ -175,6 +177,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 		"checks": func(n *yaml.Node) {
 			w.fields(n, "checks", map[string]func(*yaml.Node){
 				"max_reject_share": func(n *yaml.Node) { c.MaxRejectShare = w.share(n, "checks.max_reject_share") },
+				"max_shrink":       func(n *yaml.Node) { c.MaxShrink = w.share(n, "checks.max_shrink") },
 			})
 		},
 		"privacy": func(n *yaml.Node) {
@@ -251,8 +254,9 @@ func (c *Config) complete(w *walk, n *yaml.Node) {
 	if !orders {
 		w.wrong(n, "sources has no source of table orders")
 	}
-	if !filepath.IsAbs(c.Output) {
-		c.Output = filepath.Join(c.Dir, strings.TrimPrefix(c.Output, "file://"))
+	c.Output = strings.TrimPrefix(c.Output, "file://")
+	if !strings.Contains(c.Output, "://") && !filepath.IsAbs(c.Output) {
+		c.Output = filepath.Join(c.Dir, c.Output)
 	}
 	if len(c.Tables) == 0 {
 		c.Tables = tableNames()

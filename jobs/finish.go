@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -133,7 +134,7 @@ func (r *run) check() error {
 }
 
 // write writes the tables that are made of accumulators, and those about the run.
-func (r *run) write(p *pipeline.Publication) error {
+func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("write", "tables")
 	segments := r.ledger.Segments()
 	var g errgroup.Group
@@ -150,8 +151,10 @@ func (r *run) write(p *pipeline.Publication) error {
 			continue // streamed before, or made last
 		}
 		g.Go(func() error {
-			_, err := p.Write(ahead(d))
-			return err
+			return writeAhead(d, func(d schemas.Data) error {
+				_, err := p.Write(ctx, d)
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -201,15 +204,16 @@ type runRow struct {
 	Status        string                       `col:"status"`
 }
 
-// publish writes the table runs, commits and moves everything into place.
-func (r *run) publish(p *pipeline.Publication) error {
+// publish writes the table runs and commits.
+func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("publish", r.c.Output)
 	for i := range r.records {
 		r.records[i].Rows = r.extracted.Rows[r.records[i].Path]
 	}
+	counts := r.ledger.Counts()
 	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(),
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
-		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Status: "succeeded"}
+		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Orders: counts.Orders, Customers: counts.Customers, Status: pipeline.Succeeded}
 	if slices.Contains(r.c.Tables, "runs") {
 		row := runRow{RunID: m.RunID, Job: m.Job, IntervalEnd: schemas.Instant(m.IntervalEnd.UnixMicro()),
 			Config: m.ConfigSHA256, Code: m.CodeVersion, RowsIn: m.RowsIn, RowsRejected: m.RowsRejected,
@@ -227,12 +231,12 @@ func (r *run) publish(p *pipeline.Publication) error {
 			}
 			*x.to = string(data)
 		}
-		if _, err := p.Write(schemas.Encode(schemas.Runs, slices.Values([]runRow{row}))); err != nil {
+		if _, err := p.Write(ctx, schemas.Encode(schemas.Runs, slices.Values([]runRow{row}))); err != nil {
 			return err
 		}
 		m.Outputs = p.Outputs()
 	}
-	if err := p.Commit(m); err != nil {
+	if err := p.Commit(ctx, m); err != nil {
 		return err
 	}
 	r.summarise(m, "succeeded")

@@ -10,18 +10,18 @@ import (
 )
 
 // PlanCohorts lists what Cohorts would read and write. It writes nothing.
-func PlanCohorts(ctx context.Context, c *Config, o Options) (*Plan, error) {
+func PlanCohorts(ctx context.Context, c *Config, o Options) (_ *Plan, err error) {
 	r, err := prepare(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
-	defer r.stores.Close()
+	defer func() { err = errors.Join(err, r.close()) }()
 	p := &Plan{RunID: r.id, AsOf: o.AsOf.UTC(), Partition: r.partition(), Output: c.Output, Tables: c.Tables, Inputs: r.records, Memory: r.memory.total, Needs: r.memory.need}
-	manifests, err := pipeline.Manifests(c.Output)
+	m, err := pipeline.Current(ctx, r.output, p.Partition)
 	if err != nil {
 		return nil, err
 	}
-	p.Published = slices.ContainsFunc(manifests, func(m pipeline.Manifest) bool { return m.RunID == r.id })
+	p.Published = m != nil && slices.ContainsFunc(m.Outputs, func(x pipeline.OutputRecord) bool { return x.RunID == r.id })
 	return p, nil
 }
 

@@ -42,10 +42,13 @@ func (s *stream) close(err error) {
 	close(s.records)
 }
 
+// leave says that nobody reads the stream any more: push fails from then on.
+func (s *stream) leave() { s.once.Do(func() { close(s.gone) }) }
+
 // data is the reading end; it must be read by one goroutine, once.
 func (s *stream) data() schemas.Data {
 	return schemas.Data{Table: s.table, Batches: func(yield func(arrow.Record, error) bool) {
-		defer s.once.Do(func() { close(s.gone) })
+		defer s.leave()
 		for r := range s.records {
 			ok := yield(r, nil)
 			r.Release()
@@ -59,24 +62,23 @@ func (s *stream) data() schemas.Data {
 	}}
 }
 
-// ahead makes the batches of a table while those before them are written.
-func ahead(d schemas.Data) schemas.Data {
+// writeAhead makes the batches of a table while those before them are written. A writer
+// that fails before it reads ends the making, too.
+func writeAhead(d schemas.Data, write func(schemas.Data) error) error {
 	s := newStream(d.Table)
-	inner := s.data().Batches
-	return schemas.Data{Table: d.Table, Batches: func(yield func(arrow.Record, error) bool) {
-		go func() {
-			for r, err := range d.Batches {
-				if err != nil {
-					s.close(err)
-					return
-				}
-				r.Retain()
-				if s.push(r) != nil {
-					break
-				}
+	defer s.leave()
+	go func() {
+		for r, err := range d.Batches {
+			if err != nil {
+				s.close(err)
+				return
 			}
-			s.close(nil)
-		}()
-		inner(yield)
-	}}
+			r.Retain()
+			if s.push(r) != nil {
+				break
+			}
+		}
+		s.close(nil)
+	}()
+	return write(s.data())
 }

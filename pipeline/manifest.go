@@ -3,19 +3,21 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
-// Manifest is the record of a published run. Writing it is the commit point: once it is
-// there, the tables it names are the result, and whoever comes next completes them.
+// What has become of the run of a manifest.
+const (
+	Succeeded = "succeeded"
+	Abandoned = "abandoned" // it ended without a result, and can have none any more
+)
+
+// Manifest is the record of a publication. Creating it is the commit point: once it is
+// there, the tables it names are the result of its date until the next one is.
 type Manifest struct {
 	Version       int            `json:"version"` // of this format: 1
+	Number        int            `json:"number"`  // among the publications of the date, from 1
 	RunID         string         `json:"run_id"`
 	Job           string         `json:"job"`
 	IntervalStart *time.Time     `json:"interval_start"`
@@ -26,8 +28,11 @@ type Manifest struct {
 	CodeVersion   string         `json:"code_version"`
 	Inputs        []InputRecord  `json:"inputs"`
 	Outputs       []OutputRecord `json:"outputs"`
+	Inherited     []OutputRecord `json:"inherited"` // tables of the date that an earlier run has published and this one has not replaced
 	RowsIn        int64          `json:"rows_in"`
 	RowsRejected  int64          `json:"rows_rejected"`
+	Orders        int64          `json:"orders"`
+	Customers     int64          `json:"customers"`
 	StartedAt     time.Time      `json:"started_at"`
 	EndedAt       time.Time      `json:"ended_at"`
 	Status        string         `json:"status"`
@@ -48,7 +53,9 @@ type InputRecord struct {
 // OutputRecord is one table that a run has published.
 type OutputRecord struct {
 	Table  string `json:"table"`
-	Path   string `json:"path"` // below the output
+	Path   string `json:"path"`   // below the output, for readers who know no manifests: the latest result
+	Result string `json:"result"` // below the output: this result, never changed
+	RunID  string `json:"run_id"` // of the run that has written it
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
@@ -66,45 +73,4 @@ func RunID(job, code, config string, asOf time.Time, start *time.Time, inputs []
 		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s\n", in.Table, in.Source, in.Path, in.Size, in.SHA256+in.Version)
 	}
 	return asOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(h.Sum(nil))[:16]
-}
-
-// Manifests lists the runs recorded below an output, the latest ended first.
-func Manifests(output string) ([]Manifest, error) {
-	entries, err := os.ReadDir(filepath.Join(output, "runs"))
-	if os.IsNotExist(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the runs of %s cannot be listed: %w", output, err)
-	}
-	var list []Manifest
-	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), ".json") {
-			continue
-		}
-		m, err := readManifest(filepath.Join(output, "runs", e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, *m)
-	}
-	slices.SortFunc(list, func(a, b Manifest) int {
-		if c := b.EndedAt.Compare(a.EndedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.RunID, b.RunID)
-	})
-	return list, nil
-}
-
-func readManifest(path string) (*Manifest, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("manifest %s cannot be read: %w", path, err)
-	}
-	var m Manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("manifest %s is damaged: %w", path, err)
-	}
-	return &m, nil
 }

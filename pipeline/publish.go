@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,285 +10,239 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
+	"path"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
+	"time"
 
 	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// ErrLocked says that another run works on the same output.
-var ErrLocked = errors.New("another run holds the lock of this output")
+// ErrCommitUnknown says that the answer to the one write that publishes a result was lost
+// and that the store cannot be asked: the result may be published or not.
+var ErrCommitUnknown = errors.New("it is not known whether the result was published")
 
-// Publication writes the tables of one run below an output folder:
+// Publication is the work of one run on the tables of one as-of date:
 //
-//	staging/<run_id>/<table>.parquet   while the run works
-//	runs/<run_id>.json                 the manifest: the commit point
-//	tables/<table>/as_of=…/            the files, moved there from staging
+//	results/as_of=…/<number>/<table>.parquet   while the run works; never changed afterwards
+//	runs/as_of=…/<number>.json                 the manifest: the one write that publishes
+//	tables/<table>/as_of=…/part-00000.parquet  copies for readers who know no manifests
+//	runs/<run_id>.json                         a copy of the manifest
 //
-// A run that is killed before the manifest leaves only staging, which the next run
-// clears. One that is killed after it is completed by the next run.
+// A run that is killed before the manifest has changed nothing that anybody reads. After
+// it, the copies are made by the run or by the next one.
 type Publication struct {
-	output, runID, partition string
-	lock                     *os.File
-	mu                       sync.Mutex
-	outputs                  []OutputRecord
-	committed                bool // what is staged belongs to the result and stays until it is moved
+	s         store.Store
+	run       RunKey
+	lease     *lease
+	before    *Manifest // what was published last, nil: nothing
+	mu        sync.Mutex
+	outputs   []OutputRecord
+	committed bool
+	unknown   bool // whether the manifest is there
 }
 
-// OpenPublication takes the lock of the output, completes what an earlier run has
-// committed and not moved, and clears what one has left uncommitted.
-func OpenPublication(output, runID, partition string) (*Publication, error) {
-	if err := os.MkdirAll(filepath.Join(output, "runs"), 0o755); err != nil {
-		return nil, fmt.Errorf("output %s cannot be made: %w", output, err)
+// RunKey says which run a publication is of.
+type RunKey struct {
+	ID        string
+	Partition string           // as_of=YYYY-MM-DD
+	Lease     time.Duration    // see DefaultLease; 0: that
+	Clock     func() time.Time // for leases; nil: the machine's
+}
+
+// OpenPublication takes the next number of the date, abandons the one before if its run has
+// died, and clears what that has left. It fails with ErrLocked while another run works on
+// the date.
+func OpenPublication(ctx context.Context, s store.Store, run RunKey) (*Publication, error) {
+	if run.Lease == 0 {
+		run.Lease = DefaultLease
 	}
-	lock, err := os.OpenFile(filepath.Join(output, "runs", ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if run.Clock == nil {
+		run.Clock = time.Now
+	}
+	l, before, err := takeNumber(ctx, s, run.Partition, run.ID, run.Lease, run.Clock)
 	if err != nil {
-		return nil, fmt.Errorf("output %s cannot be locked: %w", output, err)
+		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w\nwait until it has ended, or give this run another output", output, ErrLocked)
-		}
-		return nil, fmt.Errorf("output %s cannot be locked: %w", output, err)
-	}
-	p := &Publication{output: output, runID: runID, partition: partition, lock: lock}
-	if err := p.recover(); err != nil {
+	p := &Publication{s: s, run: run, lease: l, before: before}
+	if err := p.clear(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-// recover rolls committed runs forward and clears the staging of uncommitted ones.
-func (p *Publication) recover() error {
-	staging := filepath.Join(p.output, "staging")
-	entries, err := os.ReadDir(staging)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// Before is the manifest of what was published last for the date, nil when nothing was.
+func (p *Publication) Before() *Manifest { return p.before }
+
+// clear removes the tables of runs that were abandoned.
+func (p *Publication) clear(ctx context.Context) error {
+	objects, err := p.s.List(ctx, "results/"+p.run.Partition+"/")
 	if err != nil {
-		return fmt.Errorf("%s cannot be listed: %w", staging, err)
+		return err
 	}
-	for _, e := range entries {
-		m, err := readManifest(filepath.Join(p.output, "runs", e.Name()+".json"))
-		if err == nil {
-			err = p.move(m)
-		} else if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+	abandoned := map[string]bool{}
+	for _, o := range objects {
+		dir := path.Dir(o.Name)
+		is, seen := abandoned[dir]
+		if !seen {
+			m, err := readManifest(ctx, p.s, "runs/"+p.run.Partition+"/"+path.Base(dir)+".json")
+			if err != nil && !errors.Is(err, store.ErrNotExist) {
+				return err
+			}
+			is = err != nil || m.Status == Abandoned
+			abandoned[dir] = is
 		}
-		if err != nil {
-			return err
-		}
-		if err := os.RemoveAll(filepath.Join(staging, e.Name())); err != nil {
-			return fmt.Errorf("staging of run %s cannot be cleared: %w", e.Name(), err)
+		if is {
+			if err := p.s.Remove(ctx, o.Name); err != nil {
+				return fmt.Errorf("what an abandoned run has left cannot be removed: %w", err)
+			}
 		}
 	}
 	return nil
 }
 
-// Published returns the manifest of this run when its result is already in place, byte
-// for byte.
-func (p *Publication) Published() (*Manifest, error) {
-	m, err := readManifest(p.manifestPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range m.Outputs {
-		sum, err := fileSHA256(filepath.Join(p.output, o.Path))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && sum != o.SHA256 {
-			return nil, nil // replaced by another run since: do it again
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-func (p *Publication) manifestPath() string {
-	return filepath.Join(p.output, "runs", p.runID+".json")
-}
-
-// Write writes a table to staging. Several tables may be written at the same time.
-func (p *Publication) Write(d schemas.Data) (rows int64, err error) {
-	dir := filepath.Join(p.output, "staging", p.runID)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, fmt.Errorf("staging cannot be made: %w", err)
-	}
-	path := filepath.Join(dir, d.Table.Name+".parquet")
-	f, err := os.Create(path)
+// Write writes a table, which nobody reads before Commit. Several tables may be written at
+// the same time.
+func (p *Publication) Write(ctx context.Context, d schemas.Data) (rows int64, err error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	name := resultDir(p.run.Partition, p.lease.record.Number) + d.Table.Name + ".parquet"
+	w, err := p.s.Create(ctx, name)
 	if err != nil {
 		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
 	}
-	defer f.Close()
-	h := sha256.New()
-	b := bufio.NewWriterSize(io.MultiWriter(f, h), 1<<20)
-	if rows, err = sink.Parquet(b, d); err != nil {
-		return 0, err
+	h, n := sha256.New(), &counter{}
+	b := bufio.NewWriterSize(io.MultiWriter(w, h, n), 1<<20)
+	if rows, err = sink.Parquet(b, d); err == nil {
+		err = b.Flush()
 	}
-	if err := b.Flush(); err != nil {
-		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
-	}
-	if err := f.Sync(); err != nil {
-		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
-	}
-	info, err := f.Stat()
 	if err != nil {
+		giveUp()
+		_ = w.Close() // given up: its error says no more than that
 		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
 	}
-	o := OutputRecord{Table: d.Table.Name, Path: strings.Join([]string{"tables", d.Table.Name, p.partition, "part-00000.parquet"}, "/"),
-		Rows: rows, Bytes: info.Size(), SHA256: hex.EncodeToString(h.Sum(nil))}
+	if err := w.Close(); err != nil {
+		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
+	}
+	o := OutputRecord{Table: d.Table.Name, Path: tableName(d.Table.Name, p.run.Partition), Result: name, RunID: p.run.ID,
+		Rows: rows, Bytes: n.n, SHA256: hex.EncodeToString(h.Sum(nil))}
 	p.mu.Lock()
 	p.outputs = append(p.outputs, o)
 	p.mu.Unlock()
 	return rows, nil
 }
 
+// tableName is where plain readers find a table.
+func tableName(table, partition string) string {
+	return strings.Join([]string{"tables", table, partition, "part-00000.parquet"}, "/")
+}
+
+// counter counts the bytes written to it.
+type counter struct{ n int64 }
+
+func (c *counter) Write(b []byte) (int, error) {
+	c.n += int64(len(b))
+	return len(b), nil
+}
+
 // Outputs lists the tables written so far, by name.
 func (p *Publication) Outputs() []OutputRecord {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := slices.Clone(p.outputs)
+	return sortedOutputs(slices.Clone(p.outputs))
+}
+
+func sortedOutputs(list []OutputRecord) []OutputRecord {
 	slices.SortFunc(list, func(a, b OutputRecord) int { return strings.Compare(a.Table, b.Table) })
 	return list
 }
 
-// Commit writes the manifest and moves the tables into place.
-func (p *Publication) Commit(m *Manifest) error {
+// Commit creates the manifest, which publishes everything written, and makes the copies.
+// Tables of the date that this run has not written stay as they were published last.
+func (p *Publication) Commit(ctx context.Context, m *Manifest) error {
+	m.Number, m.Partition = p.lease.record.Number, p.run.Partition
+	m.Inherited = nil
+	if p.before != nil {
+		for _, o := range p.before.tables() {
+			if !slices.ContainsFunc(m.Outputs, func(x OutputRecord) bool { return x.Table == o.Table }) {
+				m.Inherited = append(m.Inherited, o)
+			}
+		}
+	}
+	sortedOutputs(m.Inherited)
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	path := p.manifestPath()
-	if err := writeSynced(path+".tmp", append(data, '\n')); err != nil {
-		return fmt.Errorf("manifest %s cannot be written: %w", path, err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("manifest %s cannot be written: %w", path, err)
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("manifest %s cannot be written: %w", path, err)
-	}
-	p.committed = true
-	if err := p.move(m); err != nil {
+	p.unknown = true
+	if err := p.create(ctx, commitName(p.run.Partition, m.Number), append(data, '\n')); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(p.output, "staging", p.runID))
+	p.committed, p.unknown = true, false
+	return Copies(ctx, p.s, p.run.Partition)
 }
 
-// move brings the staged files of a committed run into place; those that are no longer
-// staged have been moved before.
-func (p *Publication) move(m *Manifest) error {
-	for _, o := range m.Outputs {
-		from := filepath.Join(p.output, "staging", m.RunID, o.Table+".parquet")
-		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		to := filepath.Join(p.output, filepath.FromSlash(o.Path))
-		dir := filepath.Dir(to)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("table %s cannot be published: %w", o.Table, err)
-		}
-		if err := os.Rename(from, to); err != nil {
-			return fmt.Errorf("table %s cannot be published: %w", o.Table, err)
-		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return fmt.Errorf("table %s cannot be published: %w", o.Table, err)
-		}
-		for _, e := range entries { // the partition is replaced whole
-			if e.Name() != filepath.Base(to) {
-				if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-					return fmt.Errorf("table %s cannot be published: %w", o.Table, err)
-				}
+// attempts is how often the manifest is created when the store answers with an error, or
+// not at all.
+const attempts = 4
+
+// create creates the manifest. Whether it is there is asked after every error, because the
+// write may have happened and its answer been lost.
+func (p *Publication) create(ctx context.Context, name string, data []byte) error {
+	var failed error
+	for i := range attempts {
+		if i > 0 {
+			select {
+			case <-ctx.Done():
+				return errors.Join(failed, ctx.Err())
+			case <-time.After(50 * time.Millisecond << i):
 			}
 		}
-		if err := syncDir(dir); err != nil {
-			return fmt.Errorf("table %s cannot be published: %w", o.Table, err)
+		err := p.s.PutNew(ctx, name, data)
+		if err == nil {
+			return nil
+		}
+		there, seen := store.Read(ctx, p.s, name)
+		switch {
+		case seen == nil && bytes.Equal(there, data):
+			return nil
+		case seen == nil:
+			p.unknown = false
+			return fmt.Errorf("%s, %s: %w\nnothing was published by this run; look at `cohortline runs` for what was", p.s.Path(""), p.run.Partition, ErrFenced)
+		case errors.Is(seen, store.ErrNotExist):
+			failed = fmt.Errorf("manifest %s cannot be written: %w", name, err)
+		default:
+			failed = fmt.Errorf("%s, %s: %w: %w\nrun the same again: it finds out and finishes", p.s.Path(""), p.run.Partition, ErrCommitUnknown, errors.Join(err, seen))
+		}
+	}
+	return failed
+}
+
+// Close ends the lease and removes what was not published.
+func (p *Publication) Close() error {
+	var failed error
+	if !p.committed && !p.unknown {
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+		defer cancel()
+		failed = p.withdraw(ctx)
+	}
+	p.lease.release(p.unknown)
+	return failed
+}
+
+// withdraw removes the tables of a run that has not tried to publish them.
+func (p *Publication) withdraw(ctx context.Context) error {
+	objects, err := p.s.List(ctx, resultDir(p.run.Partition, p.lease.record.Number))
+	if err != nil {
+		return fmt.Errorf("the tables of a run without result cannot be removed; `cohortline gc` will: %w", err)
+	}
+	for _, o := range objects {
+		if err := p.s.Remove(ctx, o.Name); err != nil {
+			return fmt.Errorf("the tables of a run without result cannot be removed; `cohortline gc` will: %w", err)
 		}
 	}
 	return nil
-}
-
-// Close gives the lock back and clears what was not committed.
-func (p *Publication) Close() error {
-	var err error
-	if !p.committed {
-		err = os.RemoveAll(filepath.Join(p.output, "staging", p.runID))
-	}
-	os.Remove(filepath.Join(p.output, "staging")) // only when it is empty
-	return errors.Join(err, p.lock.Close())
-}
-
-func writeSynced(path string, data []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// fileSHA256 is the hexadecimal SHA-256 of a file's bytes.
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, f, make([]byte, 1<<20)); err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// RecordInputs makes the records of what a run reads. Objects of a store are recorded by
-// the version that the store gives; everything else by its SHA-256.
-func RecordInputs(ctx context.Context, inputs []Input) ([]InputRecord, error) {
-	records := make([]InputRecord, len(inputs))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, in := range inputs {
-		records[i] = InputRecord{Table: in.Spec.Table, Source: in.Spec.Name, Path: in.Object.Path, Size: in.Object.Size, Version: in.Object.Version, ReceivedAt: in.Object.ModTime.UTC()}
-		if in.Object.Version != "" {
-			continue
-		}
-		g.Go(func() (err error) {
-			records[i].SHA256, err = in.Object.SHA256(ctx)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return records, nil
 }

@@ -3,50 +3,57 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cohortline/cohortline/pipeline/sink"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 )
 
 // Partitions lists the as-of dates of a published table, ascending.
-func Partitions(output, table string) ([]string, error) {
-	dirs, err := filepath.Glob(filepath.Join(output, "tables", table, "as_of=*"))
+func Partitions(ctx context.Context, s store.Store, table string) ([]string, error) {
+	objects, err := s.List(ctx, "tables/"+table+"/")
 	if err != nil {
 		return nil, err
 	}
 	var list []string
-	for _, d := range dirs {
-		list = append(list, strings.TrimPrefix(filepath.Base(d), "as_of="))
+	for _, o := range objects {
+		if date, ok := strings.CutPrefix(path.Base(path.Dir(o.Name)), "as_of="); ok {
+			list = append(list, date)
+		}
 	}
 	slices.Sort(list)
-	return list, nil
+	return slices.Compact(list), nil
 }
 
 // ReadTable reads a published table as text; asOf names the partition, empty the latest.
 // keep, where given, says which rows to return by their values.
-func ReadTable(ctx context.Context, output, table, asOf string, keep func(value func(column string) string) bool) (sink.Rows, error) {
-	partitions, err := Partitions(output, table)
+func ReadTable(ctx context.Context, s store.Store, table, asOf string, keep func(value func(column string) string) bool) (sink.Rows, error) {
+	partitions, err := Partitions(ctx, s, table)
 	if err != nil {
 		return sink.Rows{}, err
 	}
 	if asOf == "" && len(partitions) > 0 {
 		asOf = partitions[len(partitions)-1]
 	}
-	path := filepath.Join(output, "tables", table, "as_of="+asOf, "part-00000.parquet")
-	info, err := os.Stat(path)
-	if err != nil {
+	path := s.Path(tableName(table, "as_of="+asOf))
+	if !slices.Contains(partitions, asOf) {
 		have := "nothing has been published yet; start with `cohortline run`"
 		if len(partitions) > 0 {
 			have = "there is " + strings.Join(partitions, ", ")
 		}
 		return sink.Rows{}, &source.FileError{File: path, What: "table " + table + " is not there", Err: source.ErrMissing, Hint: have}
 	}
-	f, err := source.Open(ctx, source.Object{URL: path, Path: path, Size: info.Size()}, source.Options{Format: "parquet"})
+	var stores source.Stores
+	defer stores.Close()
+	objects, err := stores.List(ctx, "", []string{path})
+	if err != nil {
+		return sink.Rows{}, err
+	}
+	f, err := source.Open(ctx, objects[0], source.Options{Format: "parquet"})
 	if err != nil {
 		return sink.Rows{}, err
 	}

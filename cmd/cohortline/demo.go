@@ -6,6 +6,7 @@ import (
 
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -49,9 +50,14 @@ func (p *program) demoCommand() *cli.Command {
 
 // showDemo ends the demo with the heat map and the place of the tables.
 func (p *program) showDemo(c *cli.Context, dir, output string) error {
+	s, err := store.Open(c.Context, output)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
 	f := filters{}
-	f.choose(c.Context, output, "cohort_retention", "")
-	rows, err := pipeline.ReadTable(c.Context, output, "cohort_retention", "", func(value func(string) string) bool {
+	f.choose(c.Context, s, "cohort_retention", "")
+	rows, err := pipeline.ReadTable(c.Context, s, "cohort_retention", "", func(value func(string) string) bool {
 		return f.match(value, map[string]map[string]bool{})
 	})
 	if err != nil {

@@ -32,6 +32,7 @@ const (
 	exitMissing = 5
 	exitLocked  = 6
 	exitMemory  = 7
+	exitUnknown = 9
 	exitBug     = 70
 )
 
@@ -46,7 +47,8 @@ var exits = []struct {
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
 		var g *jobs.GenerateError
-		return errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var f *pipeline.FormatError
+		return errors.As(err, &f) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError
@@ -59,7 +61,12 @@ var exits = []struct {
 		var m *jobs.MemoryError
 		return errors.As(err, &m)
 	}},
-	{exitLocked, "another run holds the lock", func(err error) bool { return errors.Is(err, pipeline.ErrLocked) }},
+	{exitLocked, "another run holds the lock", func(err error) bool {
+		return errors.Is(err, pipeline.ErrLocked) || errors.Is(err, pipeline.ErrFenced)
+	}},
+	{exitUnknown, "it is not known whether the result was published, or not every copy was made: run the same again", func(err error) bool {
+		return errors.Is(err, pipeline.ErrCommitUnknown) || errors.Is(err, pipeline.ErrCopies)
+	}},
 	{exitFailed, "failed, outputs untouched", func(error) bool { return true }},
 }
 
@@ -67,7 +74,7 @@ var exits = []struct {
 func exitHelp() string {
 	var b strings.Builder
 	b.WriteString("  0 done (also nothing to do, unless --skip-code says otherwise)\n")
-	for _, code := range []int{1, 2, 3, 5, 6, 7} {
+	for _, code := range []int{1, 2, 3, 5, 6, 7, 9} {
 		for _, e := range exits {
 			if e.code == code {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)

@@ -12,8 +12,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 )
 
 // TestSignal stops a run in its first stage: exit code 128+n, nothing has changed, and the
@@ -74,12 +75,12 @@ func TestLocked(t *testing.T) {
 	s := newScene(t)
 	s.write("orders.csv", row("2,b,2024-01-02T00:00:00Z,5"))
 	s.configure("", "")
-	lock, err := os.Open(filepath.Join(s.dir, "out", "runs", ".lock"))
+	out, err := store.Open(t.Context(), filepath.Join(s.dir, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	other, err := pipeline.OpenPublication(t.Context(), out, pipeline.RunKey{ID: "other", Partition: "as_of=2025-01-01"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	before := s.tree()
@@ -92,7 +93,10 @@ func TestLocked(t *testing.T) {
 	if code, said := s.run("inspect", "customers"); code != exitDone {
 		t.Errorf("inspect ends with %d while a run works\n%s", code, said)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_UN); err != nil {
+	if code, said := s.run("run", "--as-of", "2025-01-02"); code != exitDone {
+		t.Errorf("another date ends with %d\n%s", code, said)
+	}
+	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if code, said := s.run("run", "--as-of", "2025-01-01"); code != exitDone {

@@ -12,6 +12,7 @@ import (
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/urfave/cli/v2"
 )
@@ -34,13 +35,23 @@ func (p *program) inspectCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return &usageError{errors.New("name one table, e.g. cohortline inspect cohort_retention")}
 			}
-			output, err := p.outputOf(c)
+			s, err := p.warehouse(c)
 			if err != nil {
 				return err
 			}
-			return p.inspect(c, output, c.Args().First())
+			defer s.Close()
+			return p.inspect(c, s, c.Args().First())
 		},
 	}
+}
+
+// warehouse opens where the results are. The caller closes it.
+func (p *program) warehouse(c *cli.Context) (store.Store, error) {
+	output, err := p.outputOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(c.Context, output)
 }
 
 // outputOf is the folder of the results: --warehouse, else the configuration's.
@@ -66,7 +77,7 @@ var inspectFormats = []string{"text", "table", "csv", "json", "markdown"}
 // pictures are the tables that text shows as a picture.
 var pictures = []string{"cohort_retention", "cohort_ltv", "retention_curves", "survival_curves"}
 
-func (p *program) inspect(c *cli.Context, output, table string) error {
+func (p *program) inspect(c *cli.Context, s store.Store, table string) error {
 	declared, ok := schemas.ByName(table, nil)
 	if !ok || !slices.Contains(tableNames(), table) {
 		return &usageError{fmt.Errorf("there is no table %q; there are %s", table, strings.Join(tableNames(), ", "))}
@@ -88,7 +99,7 @@ func (p *program) inspect(c *cli.Context, output, table string) error {
 	asOf := c.String("as-of")
 	picture := format == "text" && slices.Contains(pictures, table)
 	if picture {
-		f.choose(c.Context, output, table, asOf)
+		f.choose(c.Context, s, table, asOf)
 	}
 	limit, left := c.Int("limit"), 0
 	if picture || format != "text" && format != "table" {
@@ -96,7 +107,7 @@ func (p *program) inspect(c *cli.Context, output, table string) error {
 	}
 	kept := 0
 	seen := map[string]map[string]bool{}
-	rows, err := pipeline.ReadTable(c.Context, output, table, asOf, func(value func(string) string) bool {
+	rows, err := pipeline.ReadTable(c.Context, s, table, asOf, func(value func(string) string) bool {
 		if !f.match(value, seen) {
 			return false
 		}

@@ -8,12 +8,13 @@ import (
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"golang.org/x/sys/unix"
 )
 
 // choose fills in which part of a table a picture shows: everybody, calendar ages, and
 // month where the table has it.
-func (f filters) choose(ctx context.Context, output, table, asOf string) {
+func (f filters) choose(ctx context.Context, s store.Store, table, asOf string) {
 	set := func(name, value string) {
 		if f[name] == "" {
 			f[name] = value
@@ -30,7 +31,7 @@ func (f filters) choose(ctx context.Context, output, table, asOf string) {
 		return
 	}
 	grains := map[string]bool{}
-	_, err := pipeline.ReadTable(ctx, output, table, asOf, func(value func(string) string) bool {
+	_, err := pipeline.ReadTable(ctx, s, table, asOf, func(value func(string) string) bool {
 		grains[value("grain")] = true
 		return false
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/sink"
+	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -23,12 +24,13 @@ func (p *program) quarantineCommand() *cli.Command {
 		Name: "quarantine", Usage: "look at the rows that were rejected",
 		Subcommands: []*cli.Command{
 			{Name: "list", Usage: "count the rejected rows by reason and column", Flags: flags, Action: func(c *cli.Context) error {
-				output, err := p.quarantined(c)
+				s, err := p.quarantined(c)
 				if err != nil {
 					return err
 				}
+				defer s.Close()
 				counts, order := map[string]int{}, []string{}
-				_, err = pipeline.ReadTable(c.Context, output, "rejects", c.String("as-of"), func(value func(string) string) bool {
+				_, err = pipeline.ReadTable(c.Context, s, "rejects", c.String("as-of"), func(value func(string) string) bool {
 					k := value("table") + "\x00" + value("reason") + "\x00" + value("column") + "\x00" + value("source")
 					if counts[k] == 0 {
 						order = append(order, k)
@@ -52,12 +54,13 @@ func (p *program) quarantineCommand() *cli.Command {
 			}},
 			{Name: "show", Usage: "list the rejected rows of a reason", ArgsUsage: "[REASON]", Flags: flags,
 				Action: func(c *cli.Context) error {
-					output, err := p.quarantined(c)
+					s, err := p.quarantined(c)
 					if err != nil {
 						return err
 					}
+					defer s.Close()
 					f, seen := filters{"reason": c.Args().First()}, map[string]map[string]bool{}
-					t, err := pipeline.ReadTable(c.Context, output, "rejects", c.String("as-of"), func(value func(string) string) bool {
+					t, err := pipeline.ReadTable(c.Context, s, "rejects", c.String("as-of"), func(value func(string) string) bool {
 						return f.match(value, seen)
 					})
 					if err == nil && len(t.Rows) == 0 {
@@ -72,10 +75,10 @@ func (p *program) quarantineCommand() *cli.Command {
 	}
 }
 
-// quarantined checks the format and is the folder of the results.
-func (p *program) quarantined(c *cli.Context) (string, error) {
+// quarantined checks the format and opens where the results are.
+func (p *program) quarantined(c *cli.Context) (store.Store, error) {
 	if f := c.String("output"); !slices.Contains(quarantineFormats, f) {
-		return "", &usageError{fmt.Errorf("--output cannot be %q: use %s", f, strings.Join(quarantineFormats, ", "))}
+		return nil, &usageError{fmt.Errorf("--output cannot be %q: use %s", f, strings.Join(quarantineFormats, ", "))}
 	}
-	return p.outputOf(c)
+	return p.warehouse(c)
 }

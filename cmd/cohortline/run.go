@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cohortline/cohortline/jobs"
+	"github.com/cohortline/cohortline/pipeline"
 	"github.com/urfave/cli/v2"
 )
 
@@ -120,11 +121,16 @@ func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
 		Flags: append(intervalFlags(), skipFlag(),
+			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
+			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
 			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {
 				return err
+			}
+			if o.AllowShrink, o.Lease = c.Bool("allow-shrink"), c.Duration("lease"); o.Lease < time.Second {
+				return &usageError{fmt.Errorf("--lease %s is too short: a second is the least", o.Lease)}
 			}
 			stop, err := profile(c.String("cpu-profile"))
 			if err != nil {

@@ -16,11 +16,12 @@ func (p *program) runsCommand() *cli.Command {
 			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"},
 		},
 		Action: func(c *cli.Context) error {
-			output, err := p.outputOf(c)
+			s, err := p.warehouse(c)
 			if err != nil {
 				return err
 			}
-			list, err := pipeline.Manifests(output)
+			defer s.Close()
+			list, err := pipeline.Manifests(c.Context, s)
 			if err != nil {
 				return err
 			}
@@ -29,7 +30,7 @@ func (p *program) runsCommand() *cli.Command {
 			}
 			return p.result(c, list, func() {
 				if len(list) == 0 {
-					fmt.Fprintf(p.out, "no run has been published in %s\n", output)
+					fmt.Fprintf(p.out, "no run has been published in %s\n", s.Path(""))
 				}
 				for _, m := range list {
 					fmt.Fprintf(p.out, "%s  %s  %s  %11s rows in  %9s rejected  %s\n", m.RunID, m.Partition, m.EndedAt.Format("2006-01-02 15:04:05Z"), thousands(m.RowsIn), thousands(m.RowsRejected), m.Status)
