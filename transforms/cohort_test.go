@@ -14,7 +14,7 @@ func TestCohortCellsHoldWhatCountsCannot(t *testing.T) {
 	calendar := NewCalendar(time.UTC, time.Monday)
 	s := Settings{Calendar: calendar, AsOf: 400 * microsPerDay, Grains: []Grain{Month}, Dimensions: []string{"channel"}, LastDay: 399, AsOfDay: 400}
 	const customersEach = 2000
-	all := func(...string) bool { return true }
+	all, activity := func(...string) bool { return true }, NewActivity(s)
 	for _, amount := range []int64{schemas.MaxAmount, schemas.MaxAmount / 20, 1} {
 		r := rand.New(rand.NewPCG(uint64(amount), 3))
 		parts := []*CohortCells{NewCohortCells(s, all), NewCohortCells(s, all)}
@@ -29,7 +29,8 @@ func TestCohortCellsHoldWhatCountsCannot(t *testing.T) {
 				want, orders = want.Add(sumOf(p.Gross)), orders+1
 				day = min(399, day+int32(r.IntN(20)))
 			}
-			parts[r.IntN(2)].Add(x)
+			activity.Of(x)
+			parts[r.IntN(2)].Add(x, activity)
 		}
 		parts[0].Merge(parts[1])
 		for _, dimension := range []string{"all", "channel"} {
