@@ -92,6 +92,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 			r.Eligible += x.extra
 		}
 	}
+	row := r
 	for age := range ages {
 		if windows && r.Eligible == 0 {
 			break // nobody has completed this window, nor a later one
@@ -103,7 +104,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		} else {
 			r.IsComplete = c.s.ended(b.grain, b.cohort+int32(age))
 		}
-		row := r // the caller may write to it
+		row = r // the caller may write to it
 		if !yield(&row) {
 			return false
 		}
