@@ -96,7 +96,7 @@ func (c *customerRows) take() (arrow.Record, error) {
 
 // PeriodRow is a row of customer_periods.
 type PeriodRow struct {
-	CustomerID []byte                   `col:"customer_id"`
+	CustomerID schemas.Repeated         `col:"customer_id"`
 	Grain      string                   `col:"grain"`
 	Period     schemas.Day              `col:"period"`
 	Orders     int64                    `col:"orders"`
