@@ -16,7 +16,7 @@ func TestCohortCellsHoldWhatCountsCannot(t *testing.T) {
 	s := Settings{Calendar: calendar, AsOf: 400 * microsPerDay, Grains: []Grain{Month}, Dimensions: []string{"channel"}, LastDay: 399, AsOfDay: 400}
 	const customersEach = 2000
 	all, activity := func(...string) bool { return true }, NewActivity(s)
-	for _, amount := range []int64{schemas.MaxAmount, schemas.MaxAmount / 20, 1} {
+	for _, amount := range []int64{schemas.MaxAmount, schemas.MaxAmount / 20, 1000} {
 		r := rand.New(rand.NewPCG(uint64(amount), 3))
 		parts := []*CohortCells{NewCohortCells(s, all), NewCohortCells(s, all)}
 		want, orders := schemas.Sum{}, int64(0)
