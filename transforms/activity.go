@@ -22,7 +22,7 @@ type activePeriod struct {
 	net, cost        schemas.Sum
 }
 
-// NewActivity returns what of can be called for.
+// NewActivity returns an activity without a customer.
 func NewActivity(s Settings) *Activity {
 	return &Activity{s: s, periods: make([][]activePeriod, len(s.Grains))}
 }
