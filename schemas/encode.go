@@ -50,7 +50,7 @@ func Encode[T any](t Table, rows iter.Seq[T]) Data {
 // Encoder turns row structs into record batches of a table. The fields of T name their
 // columns by `col:"…"` tags; every column of the table needs a field of its Go type
 // (string, int64, float64, bool, Day, Instant, Sum), wrapped in Opt exactly where the
-// column is nullable. A text that is never null may be a []byte. A []string tagged `col:"*"`
+// column is nullable. A text that is never null may be a []byte or Repeated. A []string tagged `col:"*"`
 // holds the values of all columns, in their order, that no other field names. A struct that
 // does not fit the table is a bug and panics.
 //
@@ -81,7 +81,7 @@ const blockRows = 64
 
 // NewEncoder returns an encoder without rows.
 func NewEncoder[T any](t Table) *Encoder[T] {
-	e := &Encoder[T]{table: t, schema: t.Arrow(), block: make([]T, 0, blockRows)}
+	e := &Encoder[T]{table: t, block: make([]T, 0, blockRows)}
 	row := reflect.TypeFor[T]()
 	tagged := map[string]reflect.StructField{}
 	for _, f := range reflect.VisibleFields(row) {
@@ -104,11 +104,19 @@ func NewEncoder[T any](t Table) *Encoder[T] {
 			col := &textColumn{}
 			e.columns = append(e.columns, col)
 			e.early = append(e.early, func(p unsafe.Pointer) { addText(col, *(*[]byte)(unsafe.Add(p, at))) })
-		case text && f.Type == reflect.TypeFor[[]string]():
-			col, k := &textColumn{}, others
+		case text && f.Type == reflect.TypeFor[Repeated]():
+			col := &labelColumn{}
 			e.columns = append(e.columns, col)
-			e.early = append(e.early, func(p unsafe.Pointer) { addText(col, (*(*[]string)(unsafe.Add(p, at)))[k]) })
+			e.early = append(e.early, func(p unsafe.Pointer) { col.repeat(*(*Repeated)(unsafe.Add(p, at))) })
+		case text && f.Type == reflect.TypeFor[[]string]():
+			col, k := &labelColumn{}, others
+			e.columns = append(e.columns, col)
+			e.early = append(e.early, func(p unsafe.Pointer) { col.add((*(*[]string)(unsafe.Add(p, at)))[k]) })
 			others++
+		case text && f.Type == reflect.TypeFor[string]():
+			col := &labelColumn{}
+			e.columns = append(e.columns, col)
+			e.late = append(e.late, lateColumn{col.gather, false, at, c.Name})
 		default:
 			col, gather, plain, opt := columnOf(c.Type)
 			if f.Type != plain && !c.Nullable || f.Type != opt && c.Nullable {
@@ -118,7 +126,20 @@ func NewEncoder[T any](t Table) *Encoder[T] {
 			e.late = append(e.late, lateColumn{gather, c.Nullable, at, c.Name})
 		}
 	}
+	e.schema = e.recordSchema()
 	return e
+}
+
+// recordSchema is the schema of the table, but for texts that come as labels.
+func (e *Encoder[T]) recordSchema() *arrow.Schema {
+	s := e.table.Arrow()
+	fields, meta := s.Fields(), s.Metadata()
+	for i, c := range e.columns {
+		if _, ok := c.(*labelColumn); ok {
+			fields[i].Type = labelType
+		}
+	}
+	return arrow.NewSchema(fields, &meta)
 }
 
 // Row is a place where the next row can be made, which saves Append a copy. What it holds

@@ -27,7 +27,7 @@ type CheckRow struct {
 // CheckRetention verifies cohort_retention against cohorts: active ≤ eligible ≤ cohort,
 // active ≤ returned, the whole cohort is active at calendar age 0, and the cohorts of
 // every grain and dimension add up to the customers and the net revenue of the ledger.
-func CheckRetention(cohorts iter.Seq[CohortRow], rows iter.Seq[RetentionRow], counts Counts) []CheckRow {
+func CheckRetention(cohorts iter.Seq[CohortRow], rows iter.Seq[*RetentionRow], counts Counts) []CheckRow {
 	bounds := CheckRow{Check: "active_within_eligible", Table: "cohort_retention", Severity: SeverityError, Passed: true, Expected: "active <= returned <= eligible <= cohort in every cell"}
 	whole := CheckRow{Check: "age_0_is_cohort", Table: "cohort_retention", Severity: SeverityError, Passed: true, Expected: "active at calendar age 0 = cohort customers"}
 	cells := 0

@@ -23,10 +23,10 @@ type CohortCells struct {
 	grains    []grainCells // by position in s.Grains
 	costs     bool         // the costs of the orders are added up
 	queued    int          // customers in the queues of the grains
-	parts     []agePart    // of the customer at hand
+	wide      []widePart   // of the customer at hand
 	unsettled struct {     // what the counts have taken since they were last settled
-		orders int64
-		net    uint64
+		orders    int64
+		net, cost uint64
 	}
 
 	once  sync.Once
@@ -35,93 +35,14 @@ type CohortCells struct {
 
 // grainCells holds the cohorts of one grain.
 type grainCells struct {
-	grain    Grain
-	periods  []int32         // of the cohorts, by index
-	index    map[int32]int32 // of a period
-	last     int32           // index of the cohort found last, of
-	lastOf   int32           // this period
-	calendar cellTable
-	windows  cellTable // nil where the grain has none, or nobody asks for them
-	queues   [2]queue  // of the calendar and the windows
-}
-
-// queue holds customers to be counted in a cellTable. They are counted many at a time, one
-// dimension after the other, because the counts of one dimension fit the cache of a
-// processor and those of all do not.
-type queue struct {
-	customers []queuedCustomer
-	segments  []uint32 // of the customers, by dimension
-	parts     []countPart
-}
-
-// queuedCustomer is a customer in a queue.
-type queuedCustomer struct {
-	cohort, parts int32 // index of the cohort, number of parts
-	last, elapsed int32 // see cellTable.add
-}
-
-// countPart is an agePart that counts have room for.
-type countPart struct {
-	age    int32
-	orders uint32
-	net    int64
-}
-
-// maxQueued is how many customers are counted at a time.
-const maxQueued = 512
-
-// cellTable holds cohorts by dimension, code of the segment and index of the cohort; the
-// only dimension is everybody's where none is configured.
-type cellTable [][][]*cohortCells
-
-// cohortCells is one cohort of one segment.
-type cohortCells struct {
-	customers int64
-	counts    []count32  // by age, to be settled
-	cells     []cell     // by age, what has been settled
-	costs     []cellCost // up to the last age at which a cost is known
-}
-
-// cell is one age of a cohort.
-type cell struct {
-	active, orders int64
-	last           int64 // customers for whom this is the last age that counts as returned
-	elapsed        int64 // windows: customers for whom this is the last elapsed age
-	net            schemas.Sum
-}
-
-func (c *cell) add(o *cell) {
-	c.active += o.active
-	c.orders += o.orders
-	c.last += o.last
-	c.elapsed += o.elapsed
-	c.net = c.net.Add(o.net)
-}
-
-// count32 is a cell while customers are added: small, because every purchase comes by one
-// or more of them at random. CohortCells settles them before any can overflow.
-type count32 struct {
-	active, orders, last, elapsed uint32
-	net                           int64
-}
-
-// Limits of what all counts together take before they are settled.
-const (
-	maxCountedOrders = 1 << 31
-	maxCountedNet    = 1 << 62
-)
-
-// cellCost is the cost of the orders of an age whose cost is known.
-type cellCost struct {
-	orders int64
-	cost   schemas.Sum
-}
-
-// agePart is what a customer did at one age.
-type agePart struct {
-	age            int32
-	orders, costed int64
-	net, cost      schemas.Sum
+	grain   Grain
+	periods []int32         // of the cohorts, by index
+	ages    [2][]int32      // that the cohorts can have, by index, of the calendar and the windows
+	index   map[int32]int32 // of a period
+	last    int32           // index of the cohort found last, of
+	lastOf  int32           // this period
+	tables  [2]*cellTable   // of the calendar and the windows; nil where the grain has none, or nobody asks for them
+	queues  [2]queue
 }
 
 // NewCohortCells returns an empty accumulator for the tables wanted.
@@ -129,59 +50,86 @@ func NewCohortCells(s Settings, wants func(tables ...string) bool) *CohortCells 
 	c := &CohortCells{s: s, costs: wants("cohort_ltv")}
 	windows := wants("cohort_retention", "retention_curves")
 	for _, g := range s.Grains {
-		cells := grainCells{grain: g, index: make(map[int32]int32), calendar: newCellTable(s)}
+		cells := grainCells{grain: g, index: make(map[int32]int32)}
+		cells.tables[calendarTables] = newCellTable(s, false)
 		if windows && windowDays[g] > 0 {
-			cells.windows = newCellTable(s)
+			cells.tables[windowTables] = newCellTable(s, true)
 		}
 		c.grains = append(c.grains, cells)
 	}
 	return c
 }
 
-func newCellTable(s Settings) cellTable { return make(cellTable, max(1, len(s.Dimensions))) }
-
 // Add implements Accumulator.
-func (c *CohortCells) Add(x *Customer) {
-	fits := c.makeRoom(x)
-	first := x.Days[0].Day
+func (c *CohortCells) Add(x *Customer, a *Activity) {
+	fits := c.makeRoom(a)
 	for k := range c.grains {
 		g := &c.grains[k]
-		cohort := c.s.Calendar.Period(g.grain, first)
-		i := g.cohort(cohort)
-		if !fits || c.costs {
-			c.addWide(x, g, i, cohort, fits)
-			if !fits {
-				continue
-			}
+		list := a.periods[k]
+		i := c.cohort(g, list[0].period)
+		last := list[len(list)-1].age
+		q := queuedCustomer{cohort: int32(i), ages: g.ages[calendarTables][i], last: last, elapsed: last}
+		c.addCalendar(x, g, q, list, fits)
+		if g.tables[windowTables] != nil {
+			w := window{days: windowDays[g.grain], first: x.Days[0].Day}
+			q.ages, q.elapsed = g.ages[windowTables][i], w.of(c.s.AsOfDay)-1
+			q.last = min(q.elapsed, w.of(x.Days[len(x.Days)-1].Day))
+			c.addWindows(x, g, q, w, fits)
 		}
-		q := &g.queues[calendarTables]
-		from := len(q.parts)
-		for d := range x.Days {
-			q.add(from, &x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
-		}
-		last := q.parts[len(q.parts)-1].age
-		q.end(x, i, from, last, last)
-		if g.windows == nil {
-			continue
-		}
-		q = &g.queues[windowTables]
-		from = len(q.parts)
-		w := window{days: windowDays[g.grain], first: first}
-		elapsed := w.of(c.s.AsOfDay) - 1
-		for d := range x.Days {
-			age := w.of(x.Days[d].Day)
-			if age > elapsed {
-				break
-			}
-			q.add(from, &x.Days[d], age)
-		}
-		q.end(x, i, from, min(elapsed, w.of(x.Days[len(x.Days)-1].Day)), elapsed)
 	}
 	if fits {
 		if c.queued++; c.queued == maxQueued {
 			c.count()
 		}
 	}
+}
+
+func (c *CohortCells) addCalendar(x *Customer, g *grainCells, n queuedCustomer, list []activePeriod, fits bool) {
+	if !fits {
+		c.wide = c.wide[:0]
+		for i := range list {
+			p := &list[i]
+			c.wide = append(c.wide, widePart{p.age, cell{active: 1, orders: int64(p.orders), extra: int64(p.uncosted), net: p.net, cost: p.cost}})
+		}
+		g.tables[calendarTables].addWide(x, n, c.wide)
+		return
+	}
+	q := &g.queues[calendarTables]
+	from := len(q.parts)
+	for i := range list {
+		p := &list[i]
+		q.parts = append(q.parts, queuedPart{p.age, p.orders, p.uncosted, int64(p.net.LowBits()), int64(p.cost.LowBits())})
+	}
+	q.end(x, from, n)
+}
+
+func (c *CohortCells) addWindows(x *Customer, g *grainCells, n queuedCustomer, w window, fits bool) {
+	q := &g.queues[windowTables]
+	from := len(q.parts)
+	c.wide = c.wide[:0]
+	for i := range x.Days {
+		d := &x.Days[i]
+		age := w.of(d.Day)
+		switch {
+		case age > n.elapsed:
+		case !fits:
+			if len(c.wide) == 0 || c.wide[len(c.wide)-1].age != age {
+				c.wide = append(c.wide, widePart{age, cell{active: 1}})
+			}
+			c.wide[len(c.wide)-1].add(&cell{orders: int64(d.Orders), net: d.Net})
+		case len(q.parts) > from && q.parts[len(q.parts)-1].age == age:
+			p := &q.parts[len(q.parts)-1]
+			p.orders += uint32(d.Orders)
+			p.net += int64(d.Net.LowBits())
+		default:
+			q.parts = append(q.parts, queuedPart{age: age, orders: uint32(d.Orders), net: int64(d.Net.LowBits())})
+		}
+	}
+	if fits {
+		q.end(x, from, n)
+		return
+	}
+	g.tables[windowTables].addWide(x, n, c.wide)
 }
 
 // window counts the windows of so many days since a first date.
@@ -200,126 +148,41 @@ func (w window) of(day int32) int32 {
 	return n / w.days
 }
 
-// add adds an order-day to the parts from a place on, of the customer at hand.
-func (q *queue) add(from int, d *OrderDay, age int32) {
-	if n := len(q.parts); n > from && q.parts[n-1].age == age {
-		p := &q.parts[n-1]
-		p.orders += uint32(d.Orders)
-		p.net += int64(d.Net.LowBits())
-		return
-	}
-	q.parts = append(q.parts, countPart{age, uint32(d.Orders), int64(d.Net.LowBits())})
-}
-
-// end ends a customer, whose parts begin at a place.
-func (q *queue) end(x *Customer, cohort, from int, last, elapsed int32) {
-	q.customers = append(q.customers, queuedCustomer{int32(cohort), int32(len(q.parts) - from), last, elapsed})
-	q.segments = append(q.segments, x.Segments...)
-}
-
 // count empties the queues.
 func (c *CohortCells) count() {
 	for k := range c.grains {
 		g := &c.grains[k]
-		g.calendar.count(&g.queues[calendarTables], false)
-		g.windows.count(&g.queues[windowTables], true)
+		for i, t := range g.tables {
+			if t != nil {
+				t.count(&g.queues[i])
+			}
+		}
 	}
 	c.queued = 0
 }
 
-// count counts the customers of a queue, and empties it.
-func (t cellTable) count(q *queue, windows bool) {
-	for d := range t {
-		parts, segments := q.parts, q.segments
-		for _, x := range q.customers {
-			segment := uint32(0)
-			if len(segments) > 0 {
-				segment, segments = segments[d], segments[len(t):]
-			}
-			b := t.at(d, segment, int(x.cohort))
-			b.customers++
-			if n := int(x.elapsed) + 1 - len(b.counts); n > 0 {
-				b.counts = append(b.counts, make([]count32, n)...)
-			}
-			for _, p := range parts[:x.parts] {
-				e := &b.counts[p.age]
-				e.active++
-				e.orders += p.orders
-				e.net += p.net
-			}
-			parts = parts[x.parts:]
-			b.end(x.last, x.elapsed, windows)
-		}
-	}
-	q.customers, q.segments, q.parts = q.customers[:0], q.segments[:0], q.parts[:0]
-}
-
-// end counts a customer at the last age by which it had returned, and of windows at the
-// last that has elapsed, which may be −1: none.
-func (b *cohortCells) end(last, elapsed int32, windows bool) {
-	if last >= 0 {
-		b.counts[last].last++
-	}
-	if windows && elapsed >= 0 {
-		b.counts[elapsed].elapsed++
-	}
-}
-
-// addWide adds what counts have no room for: the costs of a customer, and all of one that
-// does not fit.
-func (c *CohortCells) addWide(x *Customer, g *grainCells, i int, cohort int32, fits bool) {
-	c.parts = c.parts[:0]
-	for d := range x.Days {
-		c.part(&x.Days[d], c.s.Calendar.Period(g.grain, x.Days[d].Day)-cohort)
-	}
-	if c.costs {
-		g.calendar.addCosts(x, i, c.parts)
-	}
-	if fits {
-		return
-	}
-	last := c.parts[len(c.parts)-1].age
-	g.calendar.add(x, i, c.parts, last, last, false)
-	if g.windows == nil {
-		return
-	}
-	first := x.Days[0].Day
-	w := window{days: windowDays[g.grain], first: first}
-	elapsed := w.of(c.s.AsOfDay) - 1
-	c.parts = c.parts[:0]
-	for d := range x.Days {
-		if age := w.of(x.Days[d].Day); age <= elapsed {
-			c.part(&x.Days[d], age)
-		}
-	}
-	g.windows.add(x, i, c.parts, min(elapsed, w.of(x.Days[len(x.Days)-1].Day)), elapsed, true)
-}
-
 // makeRoom settles the counts if they could not take another customer like this one; it
 // says whether they can take it at all.
-func (c *CohortCells) makeRoom(x *Customer) bool {
-	net := uint64(0)
-	for i := range x.Purchases {
-		n := x.Purchases[i].Net()
-		if n < 0 {
-			n = -n
-		}
-		if net += uint64(n); net > maxCountedNet {
-			return false
-		}
+func (c *CohortCells) makeRoom(a *Activity) bool {
+	if !a.small || a.orders > maxCountedOrders {
+		return false
 	}
 	u := &c.unsettled
-	u.orders += int64(len(x.Purchases))
-	u.net += net
-	if u.orders > maxCountedOrders || u.net > maxCountedNet {
+	if !c.room(a.orders, a.net, a.cost) {
 		c.settle()
-		u.orders, u.net = int64(len(x.Purchases)), net
 	}
-	return u.orders <= maxCountedOrders
+	u.orders, u.net, u.cost = u.orders+a.orders, u.net+a.net, u.cost+a.cost
+	return true
+}
+
+// room says whether counts can take as much more.
+func (c *CohortCells) room(orders int64, net, cost uint64) bool {
+	u := &c.unsettled
+	return u.orders+orders <= maxCountedOrders && u.net+net <= maxCounted && u.cost+cost <= maxCounted
 }
 
 // cohort is the index of a cohort.
-func (g *grainCells) cohort(period int32) int {
+func (c *CohortCells) cohort(g *grainCells, period int32) int {
 	if period == g.lastOf && len(g.periods) > 0 {
 		return int(g.last)
 	}
@@ -328,163 +191,48 @@ func (g *grainCells) cohort(period int32) int {
 		i = int32(len(g.periods))
 		g.periods = append(g.periods, period)
 		g.index[period] = i
+		// Where a zone repeats a date the last one of all may have come before the as-of instant, too.
+		g.ages[calendarTables] = append(g.ages[calendarTables], max(1, c.s.lastPeriod(g.grain)-period+2))
+		windows := int32(0)
+		if n := windowDays[g.grain]; n > 0 {
+			windows = max(0, (c.s.AsOfDay-c.s.Calendar.Start(g.grain, period))/n)
+		}
+		g.ages[windowTables] = append(g.ages[windowTables], windows)
 	}
 	g.last, g.lastOf = i, period
 	return int(i)
 }
 
-// part adds an order-day to the parts of a customer.
-func (c *CohortCells) part(d *OrderDay, age int32) {
-	n := len(c.parts)
-	if n == 0 || c.parts[n-1].age != age {
-		c.parts = append(c.parts, agePart{age: age})
-		n++
-	}
-	p := &c.parts[n-1]
-	p.orders += int64(d.Orders)
-	p.net = p.net.Add(d.Net)
-	if n := int64(d.Orders - d.OrdersNoCost); n > 0 && c.costs {
-		p.costed += n
-		p.cost = p.cost.Add(d.Cost)
-	}
-}
-
-// at is a cohort of a segment.
-func (t cellTable) at(d int, segment uint32, cohort int) *cohortCells {
-	if int(segment) < len(t[d]) {
-		if s := t[d][segment]; cohort < len(s) && s[cohort] != nil {
-			return s[cohort]
-		}
-	}
-	for int(segment) >= len(t[d]) {
-		t[d] = append(t[d], nil)
-	}
-	s := &t[d][segment]
-	for cohort >= len(*s) {
-		*s = append(*s, nil)
-	}
-	b := &cohortCells{}
-	(*s)[cohort] = b
-	return b
-}
-
-// add counts a customer, whom counts have no room for, in the cohorts of all its segments:
-// what it did by age, the last age by which it had returned, and of windows the last that
-// has elapsed, which may be −1: none.
-func (t cellTable) add(x *Customer, cohort int, parts []agePart, last, elapsed int32, windows bool) {
-	for d := range t {
-		b := t.at(d, x.segment(d), cohort)
-		b.customers++
-		if n := int(elapsed) + 1 - len(b.counts); n > 0 {
-			b.counts = append(b.counts, make([]count32, n)...)
-		}
-		b.settled(len(b.counts))
-		for i := range parts {
-			p := &parts[i]
-			b.cells[p.age].add(&cell{active: 1, orders: p.orders, net: p.net})
-		}
-		b.end(last, elapsed, windows)
-	}
-}
-
-// addCosts adds the costs that are known.
-func (t cellTable) addCosts(x *Customer, cohort int, parts []agePart) {
-	for d := range t {
-		b := t.at(d, x.segment(d), cohort)
-		for i := range parts {
-			if p := &parts[i]; p.costed > 0 {
-				b.addCost(int(p.age), cellCost{p.costed, p.cost})
-			}
-		}
-	}
-}
-
-// segment is the code of a customer's segment in dimension d of a cellTable.
-func (x *Customer) segment(d int) uint32 {
-	if d < len(x.Segments) {
-		return x.Segments[d]
-	}
-	return 0
-}
-
-// settled makes sure that n ages have a cell.
-func (b *cohortCells) settled(n int) {
-	if n > len(b.cells) {
-		b.cells = append(b.cells, make([]cell, n-len(b.cells))...)
-	}
-}
-
-func (b *cohortCells) addCost(age int, c cellCost) {
-	if age >= len(b.costs) {
-		b.costs = append(b.costs, make([]cellCost, age+1-len(b.costs))...)
-	}
-	x := &b.costs[age]
-	x.orders += c.orders
-	x.cost = x.cost.Add(c.cost)
-}
-
-// settle moves all counts to the cells.
+// settle moves all counts to wide cells.
 func (c *CohortCells) settle() {
 	c.count()
 	for k := range c.grains {
-		for _, t := range []cellTable{c.grains[k].calendar, c.grains[k].windows} {
-			for d := range t {
-				for _, cohorts := range t[d] {
-					for _, b := range cohorts {
-						if b != nil {
-							b.settle()
-						}
-					}
-				}
-			}
+		for _, t := range c.grains[k].tables {
+			t.each(func(_ int, _ uint32, _ int, b *cohortCells) { b.settle() })
 		}
 	}
-}
-
-func (b *cohortCells) settle() {
-	b.settled(len(b.counts))
-	for age, n := range b.counts {
-		b.cells[age].add(&cell{int64(n.active), int64(n.orders), int64(n.last), int64(n.elapsed), sumOf(n.net)})
-	}
-	clear(b.counts)
+	c.unsettled.orders, c.unsettled.net, c.unsettled.cost = 0, 0, 0
 }
 
 // Merge implements Accumulator.
 func (c *CohortCells) Merge(other Accumulator) {
 	o := other.(*CohortCells)
-	c.settle()
-	o.settle()
+	c.count()
+	o.count()
+	if u := &o.unsettled; !c.room(u.orders, u.net, u.cost) {
+		c.settle()
+		o.settle()
+	}
+	c.unsettled.orders += o.unsettled.orders
+	c.unsettled.net += o.unsettled.net
+	c.unsettled.cost += o.unsettled.cost
 	for k := range c.grains {
 		g, from := &c.grains[k], &o.grains[k]
-		for i, period := range from.periods {
-			to := g.cohort(period)
-			g.calendar.merge(to, from.calendar, i)
-			g.windows.merge(to, from.windows, i)
-		}
-	}
-}
-
-// merge adds one cohort of another table.
-func (t cellTable) merge(cohort int, from cellTable, i int) {
-	for d := range from {
-		for segment, cohorts := range from[d] {
-			if i < len(cohorts) && cohorts[i] != nil {
-				t.at(d, uint32(segment), cohort).sum(cohorts[i])
-			}
-		}
-	}
-}
-
-// sum adds the cells of another part of the same cohort.
-func (b *cohortCells) sum(from *cohortCells) {
-	b.customers += from.customers
-	b.settled(len(from.cells))
-	for i := range from.cells {
-		b.cells[i].add(&from.cells[i])
-	}
-	for age, c := range from.costs {
-		if c.orders > 0 {
-			b.addCost(age, c)
+		for i, t := range from.tables {
+			t.each(func(d int, segment uint32, cohort int, b *cohortCells) {
+				to := c.cohort(g, from.periods[cohort])
+				g.tables[i].at(d, segment, to, int32(len(b.counts))).sum(b)
+			})
 		}
 	}
 }
@@ -500,26 +248,19 @@ type cohort struct {
 // everybody lists the cohorts of a table with those of dimension all. Each customer is in
 // one segment of every dimension, so everybody's are the sums over the first dimension's,
 // which is cheaper than to count everyone once more.
-func (g *grainCells) everybody(t cellTable, dimensions int) (list []cohort) {
+func (g *grainCells) everybody(t *cellTable, dimensions int) (list []cohort) {
 	sums := make([]*cohortCells, len(g.periods))
-	for d := range t {
-		for segment, cohorts := range t[d] {
-			for i, b := range cohorts {
-				if b == nil {
-					continue
-				}
-				if d == 0 {
-					if sums[i] == nil {
-						sums[i] = &cohortCells{}
-					}
-					sums[i].sum(b)
-				}
-				if dimensions > 0 {
-					list = append(list, cohort{g.periods[i], d + 1, uint32(segment), b})
-				}
+	t.each(func(d int, segment uint32, i int, b *cohortCells) {
+		if d == 0 {
+			if sums[i] == nil {
+				sums[i] = &cohortCells{counts: make([]ageCount, len(b.counts))}
 			}
+			sums[i].sum(b)
 		}
-	}
+		if dimensions > 0 {
+			list = append(list, cohort{g.periods[i], d + 1, segment, b})
+		}
+	})
 	for i, b := range sums {
 		if b != nil {
 			list = append(list, cohort{g.periods[i], 0, 0, b})
@@ -547,11 +288,12 @@ const (
 // is added and merged, by several goroutines.
 func (c *CohortCells) blocks(of int, segments [][]string) []block {
 	c.once.Do(func() {
-		c.settle()
+		c.count()
 		for k := range c.grains {
 			g := &c.grains[k]
-			c.whole[calendarTables] = append(c.whole[calendarTables], g.everybody(g.calendar, len(c.s.Dimensions)))
-			c.whole[windowTables] = append(c.whole[windowTables], g.everybody(g.windows, len(c.s.Dimensions)))
+			for i, t := range g.tables {
+				c.whole[i] = append(c.whole[i], g.everybody(t, len(c.s.Dimensions)))
+			}
 		}
 	})
 	var list []block
@@ -613,9 +355,10 @@ func (c *CohortCells) Cohorts(segments [][]string) iter.Seq[CohortRow] {
 		for _, b := range c.blocks(calendarTables, segments) {
 			r := CohortRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
 				Customers: b.customers, IsComplete: c.s.ended(b.grain, b.cohort)}
-			for i := range b.cells {
-				r.Orders += b.cells[i].orders
-				r.NetRevenue = r.NetRevenue.Add(b.cells[i].net)
+			for age := range b.counts {
+				x := b.cell(age)
+				r.Orders += x.orders
+				r.NetRevenue = r.NetRevenue.Add(x.net)
 			}
 			if !yield(r) {
 				return

@@ -63,8 +63,8 @@ type Settings struct {
 // It is a Combiner: create, add, merge, extract; any split of the customers and
 // any order of merging gives the same tables.
 type Accumulator interface {
-	// Add takes one customer; it keeps nothing of it.
-	Add(c *Customer)
+	// Add takes one customer and what it did by period; it keeps nothing of either.
+	Add(c *Customer, a *Activity)
 	// Merge adds what another accumulator of the same kind and settings has gathered.
 	Merge(other Accumulator)
 }

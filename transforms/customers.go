@@ -96,7 +96,7 @@ func (c *customerRows) take() (arrow.Record, error) {
 
 // PeriodRow is a row of customer_periods.
 type PeriodRow struct {
-	CustomerID []byte                   `col:"customer_id"`
+	CustomerID schemas.Repeated         `col:"customer_id"`
 	Grain      string                   `col:"grain"`
 	Period     schemas.Day              `col:"period"`
 	Orders     int64                    `col:"orders"`
@@ -109,44 +109,43 @@ type PeriodRow struct {
 // periodRows makes the records of the table customer_periods.
 type periodRows struct {
 	s       Settings
-	grains  []Grain // sorted by name
+	grains  []int // positions in s.Grains, sorted by name
 	encoder *schemas.Encoder[PeriodRow]
 	starts  periodStarts
 }
 
 func newPeriodRows(s Settings) *periodRows {
-	grains := slices.Clone(s.Grains)
-	slices.SortFunc(grains, func(a, b Grain) int { return strings.Compare(Grains[a], Grains[b]) })
-	return &periodRows{s: s, grains: grains, encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods), starts: periodStarts{cal: s.Calendar}}
+	return &periodRows{s: s, grains: grainsByName(s), encoder: schemas.NewEncoder[PeriodRow](schemas.CustomerPeriods), starts: periodStarts{cal: s.Calendar}}
+}
+
+// grainsByName lists the positions of the grains in the order of their names.
+func grainsByName(s Settings) []int {
+	list := make([]int, len(s.Grains))
+	for i := range list {
+		list[i] = i
+	}
+	slices.SortFunc(list, func(a, b int) int { return strings.Compare(Grains[s.Grains[a]], Grains[s.Grains[b]]) })
+	return list
 }
 
 // Add appends the rows of one customer.
-func (p *periodRows) Add(x *Customer) {
-	cal := p.s.Calendar
-	for _, g := range p.grains {
-		cohort := cal.Period(g, x.Days[0].Day)
-		before := cohort
-		for i := 0; i < len(x.Days); {
-			period := cal.Period(g, x.Days[i].Day)
+func (p *periodRows) Add(x *Customer, a *Activity) {
+	for _, k := range p.grains {
+		g := p.s.Grains[k]
+		before := int32(0)
+		for i := range a.periods[k] {
+			n := &a.periods[k][i]
 			r := p.encoder.Row()
-			*r = PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: p.starts.of(g, x.Days[i].Day), Age: int64(period - cohort), Lifecycle: lifecycleResurrected}
-			unknown := false
-			var net, cost schemas.Sum
-			for ; i < len(x.Days) && cal.Period(g, x.Days[i].Day) == period; i++ {
-				d := &x.Days[i]
-				r.Orders += int64(d.Orders)
-				unknown = unknown || d.OrdersNoCost > 0
-				net, cost = net.Add(d.Net), cost.Add(d.Cost)
-			}
-			switch period {
-			case cohort:
+			*r = PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: p.starts.of(g, n.day), Orders: int64(n.orders), NetRevenue: n.net, Age: int64(n.age), Lifecycle: lifecycleResurrected}
+			switch n.age {
+			case 0:
 				r.Lifecycle = lifecycleNew
 			case before + 1:
 				r.Lifecycle = lifecycleReturning
 			}
-			before = period
-			if r.NetRevenue = net; !unknown {
-				r.Margin = schemas.Some(net.Sub(cost))
+			before = n.age
+			if n.uncosted == 0 {
+				r.Margin = schemas.Some(n.net.Sub(n.cost))
 			}
 			p.encoder.Append(r)
 		}

@@ -2,8 +2,6 @@ package transforms
 
 import (
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/cohortline/cohortline/schemas"
 )
@@ -18,69 +16,44 @@ const (
 // Lifecycle counts new, returning and resurrected customers by period and segment.
 type Lifecycle struct {
 	s      Settings
-	tables []map[segmentKey]*periods // by position in s.Grains
-	parts  []lifecyclePart
+	tables []segmented[periods] // by position in s.Grains
 }
 
 // periods are the counts of consecutive periods from first.
 type periods struct {
 	first  int32
-	counts []lifecycleCounts
+	counts []lifecycleCounts // none: nothing has been counted
 }
 
 type lifecycleCounts struct{ new, returning, resurrected int64 }
-
-type lifecyclePart struct {
-	period int32
-	state  uint8
-}
 
 // NewLifecycle returns an empty accumulator.
 func NewLifecycle(s Settings) *Lifecycle {
 	l := &Lifecycle{s: s}
 	for range s.Grains {
-		l.tables = append(l.tables, make(map[segmentKey]*periods))
+		l.tables = append(l.tables, newSegmented[periods](s))
 	}
 	return l
 }
 
 // Add implements Accumulator.
-func (l *Lifecycle) Add(x *Customer) {
-	for k, g := range l.s.Grains {
-		l.parts = l.parts[:0]
-		for i := range x.Days {
-			p := l.s.Calendar.Period(g, x.Days[i].Day)
-			n := len(l.parts)
-			switch {
-			case n == 0:
-				l.parts = append(l.parts, lifecyclePart{p, 0})
-			case l.parts[n-1].period == p:
-			case l.parts[n-1].period == p-1:
-				l.parts = append(l.parts, lifecyclePart{p, 1})
-			default:
-				l.parts = append(l.parts, lifecyclePart{p, 2})
-			}
-		}
-		for d := range 1 + len(l.s.Dimensions) {
-			key := segmentKey{dimension: d}
-			if d > 0 {
-				key.segment = x.Segments[d-1]
-			}
-			t := l.tables[k][key]
-			if t == nil {
-				t = &periods{first: l.parts[0].period}
-				l.tables[k][key] = t
-			}
-			for _, p := range l.parts {
-				c := t.at(p.period)
-				switch p.state {
-				case 0:
-					c.new++
-				case 1:
-					c.returning++
-				default:
-					c.resurrected++
+func (l *Lifecycle) Add(x *Customer, a *Activity) {
+	for k := range l.tables {
+		list := a.periods[k]
+		first, last := list[0].period, list[len(list)-1].period
+		for d := range l.tables[k] {
+			t := l.tables[k].at(d, x.segment(d))
+			t.at(last)
+			t.at(first).new++
+			counts, before := t.counts[first-t.first:], int32(0)
+			for i := range list[1:] {
+				age := list[i+1].age
+				if age == before+1 {
+					counts[age].returning++
+				} else {
+					counts[age].resurrected++
 				}
+				before = age
 			}
 		}
 	}
@@ -88,6 +61,9 @@ func (l *Lifecycle) Add(x *Customer) {
 
 // at is the counts of a period, for which room is made at either end.
 func (p *periods) at(period int32) *lifecycleCounts {
+	if len(p.counts) == 0 {
+		p.first = period
+	}
 	if period < p.first {
 		p.counts = append(make([]lifecycleCounts, p.first-period, int(p.first-period)+len(p.counts)), p.counts...)
 		p.first = period
@@ -101,20 +77,17 @@ func (p *periods) at(period int32) *lifecycleCounts {
 
 // Merge implements Accumulator.
 func (l *Lifecycle) Merge(other Accumulator) {
-	for k, m := range other.(*Lifecycle).tables {
-		for key, from := range m {
-			t := l.tables[k][key]
-			if t == nil {
-				l.tables[k][key] = from
-				continue
-			}
-			for i, c := range from.counts {
-				x := t.at(from.first + int32(i))
-				x.new += c.new
-				x.returning += c.returning
-				x.resurrected += c.resurrected
-			}
-		}
+	for k, t := range other.(*Lifecycle).tables {
+		l.tables[k].merge(t, (*periods).merge)
+	}
+}
+
+func (p *periods) merge(from *periods) {
+	for i, c := range from.counts {
+		x := p.at(from.first + int32(i))
+		x.new += c.new
+		x.returning += c.returning
+		x.resurrected += c.resurrected
 	}
 }
 
@@ -137,27 +110,19 @@ type LifecycleRow struct {
 // the one that holds the last instant before the as-of instant.
 func (l *Lifecycle) Rows(segments [][]string) iter.Seq[LifecycleRow] {
 	return func(yield func(LifecycleRow) bool) {
-		order := make([]int, len(l.s.Grains))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortFunc(order, func(a, b int) int {
-			return strings.Compare(Grains[l.s.Grains[a]], Grains[l.s.Grains[b]])
-		})
-		for _, k := range order {
+		for _, k := range grainsByName(l.s) {
 			g := l.s.Grains[k]
-			names := sortedSegments(l.tables[k], &l.s, segments)
+			names := sortedSegments(l.tables[k], &l.s, segments, (*periods).merge)
 			first := l.s.lastPeriod(g)
-			for _, p := range l.tables[k] {
-				first = min(first, p.first)
+			for _, seg := range names {
+				first = min(first, seg.counts.first)
 			}
 			for period := first; period <= l.s.lastPeriod(g); period++ {
 				for _, seg := range names {
-					p := l.tables[k][seg.key]
-					if period < p.first {
+					if period < seg.counts.first {
 						continue
 					}
-					if !yield(l.row(g, period, seg, p)) {
+					if !yield(l.row(g, period, &seg)) {
 						return
 					}
 				}
@@ -166,7 +131,8 @@ func (l *Lifecycle) Rows(segments [][]string) iter.Seq[LifecycleRow] {
 	}
 }
 
-func (l *Lifecycle) row(g Grain, period int32, seg namedSegment, p *periods) LifecycleRow {
+func (l *Lifecycle) row(g Grain, period int32, seg *namedSegment[periods]) LifecycleRow {
+	p := seg.counts
 	at := func(period int32) lifecycleCounts {
 		if i := int(period - p.first); i >= 0 && i < len(p.counts) {
 			return p.counts[i]

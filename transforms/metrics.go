@@ -20,6 +20,7 @@ type Metrics struct {
 	Lifecycle *Lifecycle
 	Repeat    *Repeat
 	parts     []Accumulator
+	activity  *Activity
 	customers *customerRows
 	periods   *periodRows
 }
@@ -27,7 +28,7 @@ type Metrics struct {
 // NewMetrics returns the empty metrics for the wanted tables. segments names the
 // segments once the first customer comes.
 func NewMetrics(s Settings, tables []string, segments func() [][]string) *Metrics {
-	m := &Metrics{settings: s}
+	m := &Metrics{settings: s, activity: NewActivity(s)}
 	wants := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(tables, n) })
 	}
@@ -58,14 +59,15 @@ func NewMetrics(s Settings, tables []string, segments func() [][]string) *Metric
 
 // Add implements Visitor.
 func (m *Metrics) Add(c *Customer) {
+	m.activity.Of(c)
 	for _, p := range m.parts {
-		p.Add(c)
+		p.Add(c, m.activity)
 	}
 	if m.customers != nil {
 		m.customers.Add(c)
 	}
 	if m.periods != nil {
-		m.periods.Add(c)
+		m.periods.Add(c, m.activity)
 	}
 }
 

@@ -14,7 +14,7 @@ const denseGap = 4096
 // Repeat counts how many customers reach their n-th order-day and the days to the next.
 type Repeat struct {
 	s     Settings
-	steps map[segmentKey]*[]step
+	steps segmented[[]step]
 }
 
 // step is one order number.
@@ -25,31 +25,27 @@ type step struct {
 }
 
 // NewRepeat returns an empty accumulator.
-func NewRepeat(s Settings) *Repeat { return &Repeat{s: s, steps: make(map[segmentKey]*[]step)} }
+func NewRepeat(s Settings) *Repeat { return &Repeat{s: s, steps: newSegmented[[]step](s)} }
 
 // Add implements Accumulator.
-func (r *Repeat) Add(x *Customer) {
-	for d := range 1 + len(r.s.Dimensions) {
-		key := segmentKey{dimension: d}
-		if d > 0 {
-			key.segment = x.Segments[d-1]
+func (r *Repeat) Add(x *Customer, _ *Activity) {
+	for d := range r.steps {
+		list := r.steps.at(d, x.segment(d))
+		for len(*list) < len(x.Days) {
+			*list = append(*list, step{})
 		}
-		steps := r.steps[key]
-		if steps == nil {
-			steps = &[]step{}
-			r.steps[key] = steps
-		}
-		for len(*steps) < len(x.Days) {
-			*steps = append(*steps, step{})
-		}
-		for i := range x.Days {
-			s := &(*steps)[i]
+		steps := (*list)[:len(x.Days)]
+		for i := range steps[1:] {
+			s := &steps[i]
 			s.customers++
-			if i+1 < len(x.Days) {
-				s.next++
-				s.gap(x.Days[i+1].Day-x.Days[i].Day, 1)
+			s.next++
+			if days := int(x.Days[i+1].Day - x.Days[i].Day); days < len(s.gaps) {
+				s.gaps[days]++
+			} else {
+				s.gap(int32(days), 1)
 			}
 		}
+		steps[len(steps)-1].customers++
 	}
 }
 
@@ -65,26 +61,19 @@ func (s *step) gap(days int32, n int64) {
 }
 
 // Merge implements Accumulator.
-func (r *Repeat) Merge(other Accumulator) {
-	for key, from := range other.(*Repeat).steps {
-		to := r.steps[key]
-		if to == nil {
-			r.steps[key] = from
-			continue
+func (r *Repeat) Merge(other Accumulator) { r.steps.merge(other.(*Repeat).steps, mergeSteps) }
+
+func mergeSteps(to, from *[]step) {
+	for i := range *from {
+		if i == len(*to) {
+			*to = append(*to, step{})
 		}
-		for i := range *from {
-			if i == len(*to) {
-				*to = append(*to, step{})
-			}
-			a, b := &(*to)[i], &(*from)[i]
-			a.customers += b.customers
-			a.next += b.next
-			for days, n := range b.gaps {
-				count(&a.gaps, days, n)
-			}
-			for days, n := range b.long {
-				a.gap(days, n)
-			}
+		a, b := &(*to)[i], &(*from)[i]
+		a.customers += b.customers
+		a.next += b.next
+		addCounts(&a.gaps, b.gaps)
+		for days, n := range b.long {
+			a.gap(days, n)
 		}
 	}
 }
@@ -104,8 +93,8 @@ type RepeatRow struct {
 // Rows lists the rows of repeat_purchases.
 func (r *Repeat) Rows(segments [][]string) iter.Seq[RepeatRow] {
 	return func(yield func(RepeatRow) bool) {
-		for _, seg := range sortedSegments(r.steps, &r.s, segments) {
-			for i, s := range *r.steps[seg.key] {
+		for _, seg := range sortedSegments(r.steps, &r.s, segments, mergeSteps) {
+			for i, s := range *seg.counts {
 				row := RepeatRow{Dimension: seg.dimension, Segment: seg.segment, OrderNumber: int64(i + 1), Customers: s.customers, Next: s.next, RepeatRate: share(s.next, s.customers)}
 				if s.next > 0 {
 					row.MedianDays, row.P90Days = schemas.Some(s.quantile(0.5)), schemas.Some(s.quantile(0.9))

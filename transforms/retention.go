@@ -45,6 +45,24 @@ type RetentionRow struct {
 // holds the last instant, windows up to the last that a customer has completed.
 func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 	return func(yield func(RetentionRow) bool) {
+		for r := range c.RetentionCounts(segments) {
+			r.RetentionRate = share(r.Active, r.Eligible)
+			r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
+			r.UnboundedRate = share(r.Returned, r.Eligible)
+			if r.UnboundedRate.Valid {
+				r.ChurnRate = schemas.Some(1 - r.UnboundedRate.Value)
+			}
+			if !yield(*r) {
+				return
+			}
+		}
+	}
+}
+
+// RetentionCounts lists the rows of cohort_retention without their rates, which take most
+// of the time. A row is valid until the next.
+func (c *CohortCells) RetentionCounts(segments [][]string) iter.Seq[*RetentionRow] {
+	return func(yield func(*RetentionRow) bool) {
 		windows := c.blocks(windowTables, segments)
 		for _, b := range c.blocks(calendarTables, segments) {
 			if len(windows) > 0 && windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
@@ -60,46 +78,39 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 	}
 }
 
-func (c *CohortCells) retentionOf(b block, windows bool, yield func(RetentionRow) bool) bool {
-	ages := c.s.lastPeriod(b.grain) - b.cohort + 1
-	kind := calendarIndex
+func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRow) bool) bool {
+	r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
+		IndexKind: calendarIndex, Customers: b.customers, Eligible: b.customers}
+	ages := int(c.s.lastPeriod(b.grain) - b.cohort + 1)
 	if windows {
-		ages, kind = int32(len(b.cells)), ageIndex
+		r.IndexKind, r.Eligible, ages = ageIndex, 0, len(b.counts)
 	}
-	returned, eligible := int64(0), b.customers
-	for i := range b.cells {
-		returned += b.cells[i].last
-	}
-	if windows {
-		eligible = 0
-		for i := range b.cells {
-			eligible += b.cells[i].elapsed
-		}
-	}
-	for age := range ages {
-		x := cell{}
-		if int(age) < len(b.cells) {
-			x = b.cells[age]
-		}
-		r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, IndexKind: kind,
-			Age: int64(age), Customers: b.customers, Eligible: eligible, Active: x.active, Returned: returned, Orders: x.orders, NetRevenue: x.net}
-		r.RetentionRate = share(r.Active, r.Eligible)
-		r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
-		r.UnboundedRate = share(r.Returned, r.Eligible)
-		if r.UnboundedRate.Valid {
-			r.ChurnRate = schemas.Some(1 - r.UnboundedRate.Value)
-		}
+	for age := range b.counts {
+		x := b.cell(age)
+		r.Returned += x.last
 		if windows {
-			r.IsComplete = eligible == b.customers
-		} else {
-			r.IsComplete = c.s.ended(b.grain, b.cohort+age)
+			r.Eligible += x.extra
 		}
-		if !yield(r) {
+	}
+	row := r
+	for age := range ages {
+		if windows && r.Eligible == 0 {
+			break // nobody has completed this window, nor a later one
+		}
+		x := b.cell(age)
+		r.Age, r.Active, r.Orders, r.NetRevenue = int64(age), x.active, x.orders, x.net
+		if windows {
+			r.IsComplete = r.Eligible == b.customers
+		} else {
+			r.IsComplete = c.s.ended(b.grain, b.cohort+int32(age))
+		}
+		row = r // the caller may write to it
+		if !yield(&row) {
 			return false
 		}
-		returned -= x.last
+		r.Returned -= x.last
 		if windows {
-			eligible -= x.elapsed
+			r.Eligible -= x.extra
 		}
 	}
 	return true
@@ -149,7 +160,7 @@ func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
 	return func(yield func(CurveRow) bool) {
 		type key struct{ grain, dimension, segment, kind string }
 		curves := map[key][]CurveRow{}
-		for r := range c.Retention(segments) {
+		for r := range c.RetentionCounts(segments) {
 			contributes := r.IsComplete
 			if r.IndexKind == ageIndex {
 				contributes = r.Eligible > 0

@@ -1,43 +1,16 @@
 package transforms
 
 import (
-	"cmp"
 	"iter"
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// segmentKey is one segment of one dimension; dimension 0 is all.
-type segmentKey struct {
-	dimension int
-	segment   uint32
-}
-
-// namedSegment is a segmentKey with its names.
-type namedSegment struct {
-	dimension, segment string
-	key                segmentKey
-}
-
-// sortedSegments names and sorts the keys of a map by (dimension, segment), bytewise.
-func sortedSegments[V any](m map[segmentKey]V, s *Settings, segments [][]string) []namedSegment {
-	list := make([]namedSegment, 0, len(m))
-	for k := range m {
-		list = append(list, namedSegment{s.dimension(k.dimension), segmentName(segments, k.dimension, k.segment), k})
-	}
-	slices.SortFunc(list, func(a, b namedSegment) int {
-		return cmp.Or(strings.Compare(a.dimension, b.dimension), strings.Compare(a.segment, b.segment))
-	})
-	return list
-}
-
 // Survival counts durations until the second order-day by segment.
 type Survival struct {
 	s      Settings
-	curves map[segmentKey]*durations
+	curves segmented[durations]
 }
 
 // durations are counts by day.
@@ -45,28 +18,30 @@ type durations struct{ events, censored []int64 }
 
 // NewSurvival returns an empty accumulator.
 func NewSurvival(s Settings) *Survival {
-	return &Survival{s: s, curves: make(map[segmentKey]*durations)}
+	return &Survival{s: s, curves: newSegmented[durations](s)}
 }
 
 // Add implements Accumulator.
-func (v *Survival) Add(x *Customer) {
+func (v *Survival) Add(x *Customer, _ *Activity) {
 	first := x.Days[0].Day
-	for d := range 1 + len(v.s.Dimensions) {
-		k := segmentKey{dimension: d}
-		if d > 0 {
-			k.segment = x.Segments[d-1]
-		}
-		c := v.curves[k]
-		if c == nil {
-			c = &durations{}
-			v.curves[k] = c
-		}
+	for d := range v.curves {
+		c := v.curves.at(d, x.segment(d))
 		if len(x.Days) > 1 {
 			count(&c.events, int(x.Days[1].Day-first), 1)
 		} else {
 			count(&c.censored, int(v.s.LastDay-first), 1)
 		}
 	}
+}
+
+// Merge implements Accumulator.
+func (v *Survival) Merge(other Accumulator) {
+	v.curves.merge(other.(*Survival).curves, (*durations).merge)
+}
+
+func (c *durations) merge(from *durations) {
+	addCounts(&c.events, from.events)
+	addCounts(&c.censored, from.censored)
 }
 
 // count adds n at index i of a list that grows as needed.
@@ -77,20 +52,10 @@ func count(list *[]int64, i int, n int64) {
 	(*list)[i] += n
 }
 
-// Merge implements Accumulator.
-func (v *Survival) Merge(other Accumulator) {
-	for k, from := range other.(*Survival).curves {
-		c := v.curves[k]
-		if c == nil {
-			v.curves[k] = from
-			continue
-		}
-		for i, n := range from.events {
-			count(&c.events, i, n)
-		}
-		for i, n := range from.censored {
-			count(&c.censored, i, n)
-		}
+// addCounts adds a list to another, index by index.
+func addCounts(to *[]int64, from []int64) {
+	for i, n := range from {
+		count(to, i, n)
 	}
 }
 
@@ -112,8 +77,8 @@ type SurvivalRow struct {
 // 1958) with Greenwood's variance and the log-log interval.
 func (v *Survival) Curves(segments [][]string) iter.Seq[SurvivalRow] {
 	return func(yield func(SurvivalRow) bool) {
-		for _, seg := range sortedSegments(v.curves, &v.s, segments) {
-			c := v.curves[seg.key]
+		for _, seg := range sortedSegments(v.curves, &v.s, segments, (*durations).merge) {
+			c := seg.counts
 			days := max(len(c.events), len(c.censored))
 			atRisk := int64(0)
 			for _, list := range [][]int64{c.events, c.censored} {

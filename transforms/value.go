@@ -29,16 +29,11 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 			r := LTVRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, Customers: b.customers}
 			cost, unknown := schemas.Sum{}, int64(0)
 			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {
-				if int(age) < len(b.cells) {
-					x := &b.cells[age]
-					r.Orders += x.orders
-					r.NetRevenue = r.NetRevenue.Add(x.net)
-					unknown += x.orders
-				}
-				if int(age) < len(b.costs) {
-					cost = cost.Add(b.costs[age].cost)
-					unknown -= b.costs[age].orders
-				}
+				x := b.cell(int(age))
+				r.Orders += x.orders
+				r.NetRevenue = r.NetRevenue.Add(x.net)
+				cost = cost.Add(x.cost)
+				unknown += x.extra
 				r.Age = int64(age)
 				r.LTV = schemas.Some(schemas.SumRatio(r.NetRevenue, b.customers))
 				r.Margin, r.LTVMargin = schemas.Opt[schemas.Sum]{}, schemas.Opt[float64]{}

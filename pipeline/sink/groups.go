@@ -36,8 +36,10 @@ func (g *group) release() {
 // returns how many, and whether the group is complete.
 func (g *group) take(r arrow.Record, from int) (n int, full bool) {
 	n = min(int(r.NumRows())-from, groupRows-g.rows)
-	if g.text+textBytes(r, from, from+n) >= groupText {
+	text := textBytes(r, from, from+n)
+	if g.text+text >= groupText {
 		n = 1 + sort.Search(n-1, func(i int) bool { return g.text+textBytes(r, from, from+i+1) >= groupText })
+		text = textBytes(r, from, from+n)
 	}
 	for c := range g.columns {
 		a := r.Column(c)
@@ -45,7 +47,7 @@ func (g *group) take(r arrow.Record, from int) (n int, full bool) {
 		g.columns[c] = append(g.columns[c], chunk.Span{Array: a, From: from, To: from + n})
 	}
 	g.rows += n
-	g.text += textBytes(r, from, from+n)
+	g.text += text
 	return n, g.rows == groupRows || g.text >= groupText
 }
 
@@ -53,8 +55,14 @@ func (g *group) take(r arrow.Record, from int) (n int, full bool) {
 func textBytes(r arrow.Record, from, to int) int {
 	n := 0
 	for _, c := range r.Columns() {
-		if a, ok := c.(*array.String); ok {
+		switch a := c.(type) {
+		case *array.String:
 			n += a.ValueOffset(to) - a.ValueOffset(from)
+		case *array.Dictionary:
+			codes, list := chunk.Labels(a)
+			for _, c := range codes[from:to] {
+				n += list.ValueLen(int(c))
+			}
 		}
 	}
 	return n

@@ -22,11 +22,14 @@ type Encoder struct {
 	squeezer              *squeezer
 	values                values
 	dict                  dictionary
-	bytes                 []uint8 // codes of a small dictionary
-	list                  values  // the texts of a dictionary
-	payload               []byte  // of a page, before compression
-	packed                []byte  // and after
-	plainList, packedList []byte  // the page of a dictionary, before and after
+	bytes                 []uint8  // codes of a small dictionary
+	list                  values   // the texts of a dictionary
+	limit, shift          int      // most texts of it, and what hashes are shifted by
+	starts                []int    // of listed texts, and
+	entries               []uint32 // their places in the dictionary
+	payload               []byte   // of a page, before compression
+	packed                []byte   // and after
+	plainList, packedList []byte   // the page of a dictionary, before and after
 	dates                 []int32
 	levels                []byte
 	deltas                delta.BinaryPackedEncoding

@@ -37,6 +37,7 @@ func (e *Encoder) texts() error {
 		}
 		return indexed(e, page, len(list.lengths), e.dict.codes)
 	}
+	v.spread()
 	e.meta.Statistics = v.statistics(schemas.String)
 	if len(e.levels) > 0 || len(v.text) <= pageText {
 		return e.textPage(v.lengths, v.text, v.rows)
@@ -69,35 +70,68 @@ func (e *Encoder) textPage(lengths []int32, text []byte, rows int) (err error) {
 func (e *Encoder) textDictionary() bool {
 	v, d, list := &e.values, &e.dict, &e.list
 	*list = values{lengths: list.lengths[:0], text: list.text[:0]}
-	limit := min(len(v.lengths)/2+1, mostTexts)
-	shift := d.room(limit)
-	d.values, d.codes = d.values[:0], slices.Grow(d.codes[:0], len(v.lengths)) // values: where a text of the list begins
+	rows := v.rows - v.nulls
+	e.limit = min(rows/2+1, mostTexts)
+	e.shift = d.room(e.limit)
+	d.values, d.codes = d.values[:0], slices.Grow(d.codes[:0], rows) // values: where a text of the list begins
+	if len(v.codes) > 0 {
+		return e.labelDictionary()
+	}
 	at := 0
 	last, code := []byte(nil), uint32(0)
 	for k, n := range v.lengths {
 		text := v.text[at : at+int(n)]
 		if k == 0 || !bytes.Equal(text, last) {
-			i := hashText(v.text, at, int(n)) >> shift
-			for d.table[i] != 0 {
-				if m := d.table[i] - 1; list.lengths[m] == n && string(list.text[d.values[m]:d.values[m]+int64(n)]) == string(text) {
-					break
-				}
-				i = (i + 1) & uint64(len(d.table)-1)
+			if code = e.entry(k, at, n); code == 0 {
+				return false
 			}
-			if d.table[i] == 0 {
-				if len(list.lengths) == limit || len(list.text) > pageText || k >= earlyTexts && len(list.lengths) > k/2 {
-					return false
-				}
-				d.values = append(d.values, int64(len(list.text)))
-				list.lengths, list.text = append(list.lengths, n), append(list.text, text...)
-				d.table[i] = uint32(len(list.lengths))
-			}
-			code, last = d.table[i]-1, text
+			last = text
 		}
-		d.codes = append(d.codes, code)
+		d.codes = append(d.codes, code-1)
 		at += int(n)
 	}
 	return len(list.lengths) > 0
+}
+
+// labelDictionary is textDictionary of texts that are listed: each is looked for once.
+func (e *Encoder) labelDictionary() bool {
+	v := &e.values
+	e.starts = starts(e.starts[:0], v.lengths)
+	e.entries = append(e.entries[:0], make([]uint32, len(v.lengths))...)
+	codes := e.dict.codes[:len(v.codes)]
+	for k, c := range v.codes {
+		entry := e.entries[c]
+		if entry == 0 {
+			if entry = e.entry(k, e.starts[c], v.lengths[c]); entry == 0 {
+				return false
+			}
+			e.entries[c] = entry
+		}
+		codes[k] = entry - 1
+	}
+	e.dict.codes = codes
+	return true
+}
+
+// entry is the place in e.list, from 1, of the text of row k, which is n bytes long and
+// begins at a place; 0 where a dictionary does not pay.
+func (e *Encoder) entry(k, at int, n int32) uint32 {
+	v, d, list := &e.values, &e.dict, &e.list
+	text := v.text[at : at+int(n)]
+	i := hashText(v.text, at, int(n)) >> e.shift
+	for d.table[i] != 0 {
+		if m := d.table[i] - 1; list.lengths[m] == n && string(list.text[d.values[m]:d.values[m]+int64(n)]) == string(text) {
+			return d.table[i]
+		}
+		i = (i + 1) & uint64(len(d.table)-1)
+	}
+	if len(list.lengths) == e.limit || len(list.text) > pageText || k >= earlyTexts && len(list.lengths) > k/2 {
+		return 0
+	}
+	d.values = append(d.values, int64(len(list.text)))
+	list.lengths, list.text = append(list.lengths, n), append(list.text, text...)
+	d.table[i] = uint32(len(list.lengths))
+	return d.table[i]
 }
 
 // textSeed makes the hashes of texts others than those by which customers are sorted: ids

@@ -22,17 +22,20 @@ type values struct {
 	wide        []byte  // instead of ints: money of which a value does not fit, as Parquet stores it
 	lengths     []int32 // of texts
 	text        []byte
+	codes       []uint32 // indexes of the rows into the texts; empty where every row has its own
 }
 
 // gather takes over the rows of spans.
 func (v *values) gather(c schemas.Column, spans []Span) error {
-	*v = values{defined: v.defined[:0], ints: v.ints[:0], lengths: v.lengths[:0], text: v.text[:0]}
+	*v = values{defined: v.defined[:0], ints: v.ints[:0], lengths: v.lengths[:0], text: v.text[:0], codes: v.codes[:0]}
 	overflow := int64(0)
 	for _, s := range spans {
 		from := len(v.ints)
 		switch a := s.Array.(type) {
 		case *array.String:
 			v.texts(a, s)
+		case *array.Dictionary:
+			v.labels(a, s)
 		case *array.Int64:
 			v.ints = append(v.ints, a.Int64Values()[s.From:s.To]...)
 		case *array.Float64:
@@ -123,6 +126,45 @@ func (v *values) texts(a *array.String, s Span) {
 			v.lengths, v.text = append(v.lengths, int32(a.ValueLen(i))), append(v.text, a.Value(i)...)
 		}
 	}
+}
+
+// Labels are the indexes and the texts of a column that lists texts.
+func Labels(a *array.Dictionary) (codes []uint32, list *array.String) {
+	return a.Indices().(*array.Uint32).Uint32Values(), a.Dictionary().(*array.String)
+}
+
+// labels takes over the texts of a span that lists them.
+func (v *values) labels(a *array.Dictionary, s Span) {
+	codes, list := Labels(a)
+	base := uint32(len(v.lengths))
+	v.texts(list, Span{Array: list, To: list.Len()})
+	for _, c := range codes[s.From:s.To] {
+		v.codes = append(v.codes, base+c)
+	}
+}
+
+// spread gives every row a text of its own.
+func (v *values) spread() {
+	if len(v.codes) == 0 {
+		return
+	}
+	starts := starts(nil, v.lengths)
+	lengths, text := make([]int32, len(v.codes)), []byte(nil)
+	for i, c := range v.codes {
+		lengths[i] = v.lengths[c]
+		text = append(text, v.text[starts[c]:starts[c]+int(v.lengths[c])]...)
+	}
+	v.lengths, v.text, v.codes = lengths, text, v.codes[:0]
+}
+
+// starts is where texts of these lengths begin that lie one behind the other.
+func starts(to []int, lengths []int32) []int {
+	at := 0
+	for _, n := range lengths {
+		to = append(to, at)
+		at += int(n)
+	}
+	return to
 }
 
 // gatherWide writes money as Parquet stores it: big-endian bytes.
