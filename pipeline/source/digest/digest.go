@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -86,8 +87,7 @@ func (q *queue) fail(err error) {
 // work computes sums until there are no more texts.
 func (q *queue) work() (err error) {
 	var a, b lane
-	defer a.close()
-	defer b.close()
+	defer func() { err = errors.Join(err, a.close(), b.close()) }()
 	for {
 		for _, l := range []*lane{&a, &b} {
 			if l.r != nil || l == &b && !hasPairs {
