@@ -21,6 +21,8 @@ type jsonStep struct {
 	before []byte // with room for stepWord bytes
 	slot   int    // of the scalar among those found
 	mask   uint32 // a bit for each byte of before, 0 if they are more than stepWord
+	last   uint32 // length of the text that was there in the last line
+	length uint32 // that is expected: as in the last two lines
 	closes bool   // before only ends objects and lists, and no scalar follows
 	plain  bool   // before is a comma and a key: without the step a line has the same nesting
 }
@@ -70,7 +72,7 @@ func (h *jsonShape) end(tail []byte) {
 // shape, or something in it is for scan to judge. Keys may be missing.
 func (s *jsonScanner) scanShape(i int) bool {
 	steps := s.shape.steps
-	fast := cap(s.line)-len(s.line) >= stepsRoom
+	fast := hasMatchSteps && cap(s.line)-len(s.line) >= stepsRoom
 	for k := 0; k < len(steps); k++ {
 		if fast {
 			done, place, other := matchSteps(&s.line[0], i, len(s.line), &steps[k], len(steps)-k, &s.found[0])

@@ -1,33 +1,10 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// FOUND leaves in to a bit for each of 32 bytes, of which x and y hold the halves, that
-// is a quote, a backslash or a control character.
-#define FOUND(x, y, to, t) \
-	MOVO x, X6          \
-	PCMPEQB X0, X6      \
-	MOVO x, X7          \
-	PCMPEQB X1, X7      \
-	POR X7, X6          \
-	MOVO x, X7          \
-	PMINUB X2, X7       \
-	PCMPEQB x, X7       \
-	POR X7, X6          \
-	PMOVMSKB X6, to     \
-	MOVO y, X6          \
-	PCMPEQB X0, X6      \
-	MOVO y, X7          \
-	PCMPEQB X1, X7      \
-	POR X7, X6          \
-	MOVO y, X7          \
-	PMINUB X2, X7       \
-	PCMPEQB y, X7       \
-	POR X7, X6          \
-	PMOVMSKB X6, t      \
-	SHLL $16, t         \
-	ORL t, to
-
 // func matchSteps(text *byte, at, end int, steps *jsonStep, n int, found *jsonValue) (done, place int, other uint32)
+//
+// Where a text was as long in the last two lines, it is expected to be so again: what
+// follows need not wait until its end has been found, but only be right.
 TEXT ·matchSteps(SB), NOSPLIT, $0-68
 	MOVQ text+0(FP), SI
 	MOVQ at+8(FP), CX
@@ -36,15 +13,15 @@ TEXT ·matchSteps(SB), NOSPLIT, $0-68
 	MOVQ n+32(FP), R9
 	MOVQ found+40(FP), R10
 	XORL R11, R11              // bytes that are not ASCII
-	MOVQ $0x2222222222222222, AX
+	MOVL $0x22, AX
 	MOVQ AX, X0
-	PUNPCKLQDQ X0, X0
-	MOVQ $0x5c5c5c5c5c5c5c5c, AX
+	VPBROADCASTB X0, Y0        // quotes
+	MOVL $0x5c, AX
 	MOVQ AX, X1
-	PUNPCKLQDQ X1, X1
-	MOVQ $0x1f1f1f1f1f1f1f1f, AX
+	VPBROADCASTB X1, Y1        // backslashes
+	MOVL $0x1f, AX
 	MOVQ AX, X2
-	PUNPCKLQDQ X2, X2
+	VPBROADCASTB X2, Y2        // the highest control character
 
 step:
 	MOVQ CX, R12               // where a step begins that is not for us
@@ -56,16 +33,9 @@ step:
 	ADDQ (jsonStep_before+8)(DI), R13
 	CMPQ R13, R8
 	JGE  out
-	MOVOU 0(SI)(CX*1), X4
-	MOVOU 16(SI)(CX*1), X5
-	MOVOU 0(AX), X6
-	MOVOU 16(AX), X7
-	PCMPEQB X6, X4
-	PCMPEQB X7, X5
-	PMOVMSKB X4, AX
-	PMOVMSKB X5, BX
-	SHLL $16, BX
-	ORL  BX, AX
+	VMOVDQU 0(SI)(CX*1), Y4
+	VPCMPEQB 0(AX), Y4, Y4
+	VPMOVMSKB Y4, AX
 	NOTL AX
 	TESTL DX, AX
 	JNZ  out
@@ -73,31 +43,40 @@ step:
 	CMPB jsonStep_closes(DI), $0
 	JNE  next
 
-	CMPB 0(SI)(R13*1), $0x22   // a quote
+	CMPB 0(SI)(R13*1), $0x22
 	JNE  null
 	INCQ R13
 	MOVQ R13, CX
 
 chunk:
-	MOVOU 0(SI)(CX*1), X4
-	MOVOU 16(SI)(CX*1), X5
-	PMOVMSKB X4, AX
-	PMOVMSKB X5, BX
-	SHLL $16, BX
-	ORL  BX, AX
-	FOUND(X4, X5, DX, BX)
+	VMOVDQU 0(SI)(CX*1), Y4
+	VPCMPEQB Y0, Y4, Y5
+	VPCMPEQB Y1, Y4, Y6
+	VPMINUB Y2, Y4, Y7
+	VPCMPEQB Y4, Y7, Y7
+	VPOR Y5, Y6, Y6
+	VPOR Y6, Y7, Y7
+	VPMOVMSKB Y7, DX           // what may end a text
+	VPMOVMSKB Y4, AX           // what is not ASCII
 	TESTL DX, DX
 	JZ   longer
+	LEAL -1(DX), BX
+	XORL DX, BX                // the bits up to the end
+	ANDL BX, AX
+	ORL  AX, R11
 	BSFL DX, BX
-	ADDQ BX, CX
+	ADDQ CX, BX
+	SUBQ R13, BX               // the length
+	MOVLQZX jsonStep_length(DI), AX
+	CMPL BX, AX
+	JNE  unexpected
+	LEAQ (R13)(AX*1), CX
+
+ended:
 	CMPQ CX, R8
 	JGE  out
 	CMPB 0(SI)(CX*1), $0x22
 	JNE  out
-	LEAL -1(DX), BX
-	XORL DX, BX                // the bits up to the quote
-	ANDL BX, AX
-	ORL  AX, R11
 	MOVQ jsonStep_slot(DI), AX
 	MOVL R13, 0(R10)(AX*8)
 	MOVL CX, 4(R10)(AX*8)
@@ -109,6 +88,17 @@ next:
 	JNZ  step
 	MOVQ CX, R12
 	JMP  out
+
+unexpected:
+	LEAQ (R13)(BX*1), CX
+	MOVL $-1, AX               // longer than any
+	CMPL BX, jsonStep_last(DI)
+	JNE  changed
+	MOVL BX, AX
+changed:
+	MOVL AX, jsonStep_length(DI)
+	MOVL BX, jsonStep_last(DI)
+	JMP  ended
 
 longer:
 	ORL  AX, R11
@@ -133,4 +123,5 @@ out:
 	MOVQ AX, done+48(FP)
 	MOVQ R12, place+56(FP)
 	MOVL R11, other+64(FP)
+	VZEROUPPER
 	RET
