@@ -27,6 +27,9 @@ type jsonStep struct {
 	plain  bool   // before is a comma and a key: without the step a line has the same nesting
 }
 
+// noLength is that of no text.
+const noLength = ^uint32(0)
+
 // stepWord is how many bytes matchSteps compares.
 const stepWord = 32
 
@@ -50,7 +53,7 @@ func (h *jsonShape) step(before []byte, slot int) *jsonStep {
 	}
 	h.steps = h.steps[:n+1]
 	step := &h.steps[n]
-	*step = jsonStep{before: append(slices.Grow(step.before[:0], max(len(before), stepWord)), before...), slot: slot}
+	*step = jsonStep{before: append(slices.Grow(step.before[:0], max(len(before), stepWord)), before...), slot: slot, last: noLength, length: noLength}
 	if len(before) <= stepWord {
 		step.mask = uint32(uint64(1)<<len(before) - 1)
 	}
