@@ -142,6 +142,25 @@ func TestJSONScanReadsPlainLines(t *testing.T) {
 	}
 }
 
+// TestShapesWithNumbers reads numbers of all forms by the shape of a line with others.
+func TestShapesWithNumbers(t *testing.T) {
+	for number, good := range map[string]bool{
+		"0": true, "-0": true, "7": true, "40.0800": true, "-0.5": true, "1e5": true, "1.5E-3": true, "123456789012345678901234567890.25": true, "12345678901234567890123456789012": true,
+		"1234567890123456789012345678901.5": true, "1.234567890123456789012345678901": true, "1.2345678901234567890123456789012": true,
+		"": false, "-": false, "00": false, "-01": false, "1.": false, ".5": false, "1.5.2": false, "1x": false, "+1": false, "1-": false, "0x1": false, "--1": false, "1e": false, "\xff": false,
+	} {
+		for _, form := range []string{`{"a":%s,"d":3}`, `{"a":1,"d":%s}`, `{"b":{"c":%s},"d":-2.5}`} {
+			s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)
+			checkScan(t, s, alone, fmt.Appendf(nil, form, "12.5"))
+			serial := s.serial
+			line := fmt.Appendf(nil, form, number)
+			if ok := checkScan(t, s, alone, line); ok != good || ok && s.serial != serial {
+				t.Errorf("%s: read %t, by the shape %t", line, ok, s.serial == serial)
+			}
+		}
+	}
+}
+
 // TestShapesWithMissingKeys reads lines that lack keys by the shape of a whole one.
 func TestShapesWithMissingKeys(t *testing.T) {
 	s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)

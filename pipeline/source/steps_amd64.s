@@ -22,6 +22,12 @@ TEXT ·matchSteps(SB), NOSPLIT, $0-68
 	MOVL $0x1f, AX
 	MOVQ AX, X2
 	VPBROADCASTB X2, Y2        // the highest control character
+	MOVL $0x30, AX
+	MOVQ AX, X3
+	VPBROADCASTB X3, Y3        // zeros
+	MOVL $9, AX
+	MOVQ AX, X8
+	VPBROADCASTB X8, Y8        // nines, as numbers
 
 step:
 	MOVQ CX, R12               // where a step begins that is not for us
@@ -109,12 +115,60 @@ longer:
 
 null:
 	CMPL 0(SI)(R13*1), $0x6c6c756e
-	JNE  out
+	JNE  number
 	LEAQ 4(R13), CX
 	CMPQ CX, R8
 	JG   out
 	MOVQ jsonStep_slot(DI), AX // a key may come twice
 	MOVQ $0, 0(R10)(AX*8)
+	JMP  next
+
+number: // digits, and digits behind a point; what has an exponent is not for us
+	MOVQ R13, CX
+	CMPB 0(SI)(CX*1), $0x2d    // minus
+	JNE  digits
+	INCQ CX
+digits:
+	VMOVDQU 0(SI)(CX*1), Y4
+	VPSUBB Y3, Y4, Y4
+	VPMINUB Y8, Y4, Y5
+	VPCMPEQB Y4, Y5, Y5
+	VPMOVMSKB Y5, DX
+	NOTL DX
+	TESTL DX, DX
+	JZ   out
+	BSFL DX, BX                // digits before the point
+	TESTL BX, BX
+	JZ   out
+	CMPL BX, $1
+	JE   point
+	CMPB 0(SI)(CX*1), $0x30    // a zero before other digits
+	JE   out
+point:
+	LEAQ (CX)(BX*1), AX
+	CMPB 0(SI)(AX*1), $0x2e
+	JNE  whole
+	LEAL -1(DX), AX
+	ANDL AX, DX                // without the point
+	JZ   out
+	BSFL DX, DX
+	INCL BX
+	CMPL DX, BX                // no digits behind it
+	JE   out
+	MOVL DX, BX
+whole:
+	ADDQ BX, CX
+	CMPQ CX, R8
+	JGE  out
+	MOVBLZX 0(SI)(CX*1), AX
+	CMPL AX, $0x2c             // a comma or a closing brace follows
+	JE   there
+	CMPL AX, $0x7d
+	JNE  out
+there:
+	MOVQ jsonStep_slot(DI), AX
+	MOVL R13, 0(R10)(AX*8)
+	MOVL CX, 4(R10)(AX*8)
 	JMP  next
 
 out:
