@@ -81,32 +81,64 @@ func parseAmount(b []byte, mark, group byte) (v int64, reason string) {
 	return v, ""
 }
 
-// shortAmount is parseAmount for what most amounts are: up to eight digits and a decimal
-// mark at Data[from:to], at most four of them behind the mark. A false ok leaves the text
-// to parseAmount. It reads the eight bytes that end with the text as one word.
-func shortAmount(data []byte, from, to uint32, mark byte) (v int64, ok bool) {
-	const ones, tops, zeros = 0x0101010101010101, 0x8080808080808080, 0x3030303030303030
-	n := to - from
-	if n == 0 || n > 8 || to < 8 || int(to) > len(data) {
-		return 0, false
-	}
-	w := encoding.LittleEndian.Uint64(data[to-8:to])>>(64-8*n)<<(64-8*n) | zeros>>(8*n)
-	places := 0
-	if x := w ^ ones*uint64(mark); (x-ones)&^x&tops != 0 {
-		at := bits.TrailingZeros64((x-ones)&^x&tops) &^ 7 // the bit of the mark, which is taken out
-		places = 7 - at/8
-		w = w&(^uint64(0xff)<<at) | w&(1<<at-1)<<8 | '0'
-		if n == 1 || places > schemas.Scale {
-			return 0, false
+// Words of eight equal bytes.
+const (
+	byteOnes   = 0x0101010101010101
+	byteTops   = 0x8080808080808080
+	zeroDigits = '0' * byteOnes
+)
+
+// shortAmounts is parseAmount for the rows from i on, as far as they hold what most do: up
+// to eight digits and a decimal mark, at most four of them behind the mark; or nothing,
+// where an amount may be missing. It returns the row at which it has stopped. It reads the
+// eight bytes that end with a text as one word, and expects the mark where it was in the
+// row before.
+func shortAmounts(text *schemas.Strings, mark byte, optional bool, to []int64, known []bool, i int) int {
+	starts, ends := text.Start[:len(to)], text.End[:len(to)]
+	sign := uint64(mark ^ '0')
+	at := 24 // the lowest bit of the mark, here with four digits behind it
+	for ; i < len(to); i++ {
+		n, end := ends[i]-starts[i], int(ends[i])
+		if n == 0 && optional {
+			to[i] = 0
+			if known != nil {
+				known[i] = false
+			}
+			continue
+		}
+		if n-1 >= 8 || end < 8 {
+			return i
+		}
+		before := (64 - 8*n) & 63 // bits of the word that are not of the text
+		w := (encoding.LittleEndian.Uint64(text.Data[end-8:end]) ^ zeroDigits) >> before << before
+		places := uint(0)
+		if w>>(at&63)&0xff == sign {
+			w, places = dropByte(w, at), uint(7-at/8)
+		} else if found := zeroByte(w ^ byteOnes*sign); found < 64 {
+			w, places, at = dropByte(w, found), uint(7-found/8), found
+		}
+		if places > schemas.Scale || n == 1 && text.Data[end-1] == mark {
+			return i
+		}
+		if (w|(w+(0x80-10)*byteOnes))&byteTops != 0 { // a byte that is no digit
+			return i
+		}
+		w = w*10 + w>>8 // pairs of digits in the even bytes, then fours, then all
+		w = (w&0x000000ff000000ff*0x000f424000000064 + w>>16&0x000000ff000000ff*0x0000271000000001) >> 32
+		to[i] = int64(w) * powersOfTen[schemas.Scale-places]
+		if known != nil {
+			known[i] = true
 		}
 	}
-	w ^= zeros
-	if (w|(w+0x7676767676767676))&tops != 0 { // a byte that is no digit
-		return 0, false
-	}
-	w = w*10 + w>>8 // pairs of digits in the even bytes, then fours, then all
-	w = (w&0x000000ff000000ff*0x000f424000000064 + w>>16&0x000000ff000000ff*0x0000271000000001) >> 32
-	return int64(w) * powersOfTen[schemas.Scale-places], true
+	return i
+}
+
+// zeroByte is the lowest bit of the first byte of w that is zero, 64 where none is.
+func zeroByte(w uint64) int { return bits.TrailingZeros64((w-byteOnes)&^w&byteTops) &^ 7 }
+
+// dropByte takes a byte out of a word, and moves those before it, which are lower.
+func dropByte(w uint64, at int) uint64 {
+	return w>>(at&63)&^0xff<<(at&63) | w&(1<<(at&63)-1)<<8
 }
 
 var powersOfTen = [...]int64{1, 10, 100, 1000, 10_000}

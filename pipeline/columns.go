@@ -23,17 +23,15 @@ func (m *OrderMapper) times(b *source.Batch, in *input, to []int64, required boo
 	}
 	text := plainText(b, in)
 	iso := text != nil && (in.time.Format == "" || in.time.Format == "iso")
-	for i := range b.N {
+	for i := 0; i < b.N; i++ {
+		if iso { // what most rows of most files hold
+			if i = parseInstants(text, to, i); i == b.N {
+				break
+			}
+		}
 		to[i] = schemas.NoTime
 		if m.skip[i] {
 			continue
-		}
-		if iso { // what most rows of most files hold
-			var ok bool
-			if to[i], ok = parseInstant(text.At(i)); ok {
-				continue
-			}
-			to[i] = schemas.NoTime
 		}
 		if text != nil {
 			if p, ok := in.parse(text.At(i)); ok && p.instant && p.micros >= minInstant && p.micros <= maxInstant {
@@ -84,18 +82,16 @@ func (m *OrderMapper) amounts(b *source.Batch, in *input, to []int64, known []bo
 		mark, group = '.', 0
 	}
 	text := plainText(b, in)
-	for i := range b.N {
+	for i := 0; i < b.N; i++ {
+		if text != nil { // what most rows of most files hold
+			if i = shortAmounts(text, mark, !required, to, known, i); i == b.N {
+				break
+			}
+		}
 		if m.skip[i] {
 			continue
 		}
-		if text != nil { // what most rows of most files hold
-			if a, ok := shortAmount(text.Data, text.Start[i], text.End[i], mark); ok {
-				to[i] = a
-				if known != nil {
-					known[i] = true
-				}
-				continue
-			}
+		if text != nil {
 			v := text.At(i)
 			if len(v) == 0 && !required {
 				continue
@@ -337,16 +333,19 @@ func translateText[T schemas.Status | uint32](m *OrderMapper, b *source.Batch, i
 	if in.known == nil {
 		in.known = new(translations)
 	}
-	for i := range to {
+	for i := 0; i < len(to); i++ {
+		if i = translateShort(in.known, text, to, i); i == len(to) {
+			break
+		}
 		if m.skip[i] {
 			to[i] = 0
 			continue
 		}
-		t := in.known.of(text.Data, text.Start[i], text.End[i], f)
-		if t.why != "" {
-			m.blame(i, t.why, in.name, at(&b.Cols[in.col], i))
+		code, why := in.known.of(text.At(i), f)
+		if why != "" {
+			m.blame(i, why, in.name, at(&b.Cols[in.col], i))
 		}
-		to[i] = T(t.code)
+		to[i] = T(code)
 	}
 }
 

@@ -305,6 +305,12 @@ func (m *OrderMapper) strings(b *source.Batch, in *input, own *schemas.Strings, 
 		m.checkIDs(in, required, &to)
 		return to
 	}
+	if !in.present() {
+		own.Start, own.End = grow(own.Start, b.N), grow(own.End, b.N)
+		clear(own.Start)
+		clear(own.End)
+		return *own
+	}
 	own.Reset()
 	for i := range b.N {
 		v, _ := m.value(b, in, i)
@@ -346,6 +352,9 @@ func (m *OrderMapper) checkIDs(in *input, required bool, ids *schemas.Strings) {
 
 // lowerEmails trims and lower-cases the e-mails that need it.
 func (m *OrderMapper) lowerEmails() {
+	if !m.email.present() {
+		return
+	}
 	e := &m.out.Email
 	own := []byte(nil)
 	for i := range m.out.N {

@@ -71,8 +71,20 @@ func TestInstantLikeISO(t *testing.T) {
 	}
 }
 
-// TestShortAmountLikeParseAmount reads texts of digits, marks and other bytes.
-func TestShortAmountLikeParseAmount(t *testing.T) {
+// shortAmount reads one text with shortAmounts, behind a row with the mark in some place.
+func shortAmount(before, text, after string, mark byte, optional bool) (v int64, known, ok bool) {
+	from := uint32(len(before))
+	rows := &schemas.Strings{Data: []byte(before + text + after), Start: []uint32{0, from}, End: []uint32{from, from + uint32(len(text))}}
+	amounts, there := []int64{7, 7}, []bool{true, true}
+	i := shortAmounts(rows, mark, optional, amounts, there, 0)
+	if i == 0 { // what stands before is no amount, or is before the first eight bytes
+		i = shortAmounts(rows, mark, optional, amounts, there, 1)
+	}
+	return amounts[1], there[1], i == 2
+}
+
+// TestShortAmountsLikeParseAmount reads texts of digits, marks and other bytes.
+func TestShortAmountsLikeParseAmount(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	read := 0
 	for range 300_000 {
@@ -82,24 +94,29 @@ func TestShortAmountLikeParseAmount(t *testing.T) {
 				text[i] = "..,-+ 0/:\x00\xff\x7f"[r.IntN(12)]
 			}
 		}
-		before, after := "x1.9,0-2"[:r.IntN(9)], "7.,x"[:r.IntN(5)]
-		mark := ".,"[r.IntN(2)]
-		data := []byte(before + string(text) + after)
-		from := uint32(len(before))
-		v, ok := shortAmount(data, from, from+uint32(len(text)), mark)
+		before := []string{"x1.9,0-2"[:r.IntN(9)], "123.4567", "12345.67", "123456,7", "1234567.", ".1234567", "12345678"}[r.IntN(7)]
+		after, mark, optional := "7.,x"[:r.IntN(5)], ".,"[r.IntN(2)], r.IntN(2) == 0
+		v, known, ok := shortAmount(before, string(text), after, mark, optional)
+		if len(text) == 0 {
+			if ok != optional || ok && (known || v != 0) {
+				t.Fatalf("nothing behind %q, optional %t: %d, %t, %t", before, optional, v, known, ok)
+			}
+			continue
+		}
 		want, reason := parseAmount(text, mark, 0)
-		if ok && (reason != "" || v != want) {
-			t.Fatalf("%q as %d, parseAmount says %d %s", text, v, want, reason)
+		if ok && (reason != "" || v != want || !known) {
+			t.Fatalf("%q behind %q as %d, %t, parseAmount says %d %s", text, before, v, known, want, reason)
 		}
 		if ok {
 			read++
 		}
 	}
-	for _, s := range []string{"12.3456", "0.0000", "12345678", ".5", "5.", "40.08", "1234567."} {
-		data := []byte("12345678" + s)
-		v, ok := shortAmount(data, 8, uint32(len(data)), '.')
-		if want, _ := parseAmount([]byte(s), '.', 0); !ok || v != want {
-			t.Errorf("%s: %d, %t", s, v, ok)
+	for _, s := range []string{"12.3456", "0.0000", "12345678", ".5", "5.", "40.08", "1234567.", "3.456"} {
+		for _, before := range []string{"123.4567", "12345.67", "12345678"} {
+			v, _, ok := shortAmount(before, s, "", '.', false)
+			if want, _ := parseAmount([]byte(s), '.', 0); !ok || v != want {
+				t.Errorf("%s behind %s: %d, %t", s, before, v, ok)
+			}
 		}
 	}
 	if read < 10_000 {
@@ -132,20 +149,34 @@ func TestTranslations(t *testing.T) {
 			texts = append(texts, base[:i]+"x"+base[i+1:])
 		}
 	}
+	short := 0
 	for range 100_000 {
 		s := texts[r.IntN(len(texts))]
-		data := []byte("ab" + s + "0000000000"[:r.IntN(11)])
-		got := tr.of(data, 2, 2+uint32(len(s)), f)
-		if want, ok := numbers[s]; len(s) != 3 && (!ok || got.code != want || got.why != "") || len(s) == 3 && got.why == "" {
-			t.Fatalf("%q: %+v, want %d", s, got, want)
+		data := []byte("ab" + s + "0000000000000000"[:r.IntN(17)])
+		column := &schemas.Strings{Data: data, Start: []uint32{2}, End: []uint32{2 + uint32(len(s))}}
+		to, why := []uint32{99}, ""
+		if translateShort(&tr, column, to, 0) == 0 {
+			to[0], why = tr.of(column.At(0), f)
+		} else {
+			short++
+		}
+		if want, ok := numbers[s]; len(s) != 3 && (!ok || to[0] != want || why != "") || len(s) == 3 && why == "" {
+			t.Fatalf("%q: %d, %s, want %d", s, to[0], why, want)
 		}
 	}
+	if short < 5000 {
+		t.Errorf("only %d were known", short)
+	}
+	tr = translations{}
 	before := asked
 	for range 1000 {
-		tr.of([]byte("paid"), 0, 4, f)
-		tr.of([]byte("a long text of a column"), 0, 23, f)
+		column := &schemas.Strings{Data: []byte("paid a long text of a column"), Start: []uint32{0}, End: []uint32{4}}
+		if translateShort(&tr, column, []uint32{0}, 0) == 0 {
+			tr.of([]byte("paid"), f)
+		}
+		tr.of([]byte("a long text of a column"), f)
 	}
-	if asked > before+2 {
+	if asked != before+2 {
 		t.Errorf("asked %d times for two texts", asked-before)
 	}
 }

@@ -5,12 +5,27 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cohortline/cohortline/schemas"
 )
 
 // parsed is a timestamp as it was written: an instant, or wall time without offset.
 type parsed struct {
 	micros  int64
 	instant bool
+}
+
+// parseInstants reads the instants from row i on, as far as they have the form of
+// parseInstant, and returns the row at which it has stopped.
+func parseInstants(text *schemas.Strings, to []int64, i int) int {
+	for ; i < len(to); i++ {
+		t, ok := parseInstant(text.At(i))
+		if !ok {
+			return i
+		}
+		to[i] = t
+	}
+	return i
 }
 
 // parseInstant reads the form that most exports have, 2026-03-29T00:59:59Z, in eight-byte

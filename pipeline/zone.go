@@ -56,8 +56,31 @@ func floorDay(t int64) int64 {
 	return d
 }
 
+// The years whose months are in monthStarts.
+const firstYear, tableYears = 1970, 130
+
+// monthStarts are the days since 1970-01-01 of the first of each month, and of the one
+// that follows the last.
+var monthStarts = func() (starts [12*tableYears + 1]int32) {
+	for i := range starts {
+		days, _ := countDays(firstYear+i/12, i%12+1, 1)
+		starts[i] = int32(days)
+	}
+	return starts
+}()
+
 // daysOfDate is the days since 1970-01-01 of a date, and whether there is such a date.
 func daysOfDate(y, m, d int) (int64, bool) {
+	i := (y-firstYear)*12 + m - 1
+	if uint(m-1) >= 12 || uint(i) >= 12*tableYears {
+		return countDays(y, m, d)
+	}
+	first := monthStarts[i]
+	return int64(first) + int64(d) - 1, uint(d-1) < uint(monthStarts[i+1]-first)
+}
+
+// countDays is daysOfDate for any year from 1 to 9999.
+func countDays(y, m, d int) (int64, bool) {
 	if m < 1 || m > 12 || d < 1 || y < 1 || y > 9999 || d > daysOfMonth(y, m) {
 		return 0, false
 	}

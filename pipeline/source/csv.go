@@ -125,7 +125,7 @@ func (f *csvFile) readHeader() ([]string, error) {
 	if _, detail := r.kind.problem(); detail != "" {
 		return nil, &FileError{File: f.name, What: "its header line cannot be read: " + detail, Hint: "check delimiter and encoding of the source"}
 	}
-	if r.fields == manyColumns {
+	if r.fields >= manyColumns {
 		return nil, &FileError{File: f.name, What: fmt.Sprintf("its header line has more than %d columns", manyColumns-1), Hint: "check delimiter and encoding of the source"}
 	}
 	var names []string

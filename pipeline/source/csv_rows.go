@@ -18,6 +18,7 @@ type csvRows struct {
 	delim   byte
 	blanks  bool // runs of blanks separate fields
 	markers markers
+	fast    bool // cutBlocks is asked
 	text    []byte
 	clean   bool // neither NUL nor bytes that are not ASCII in the text
 
@@ -48,7 +49,7 @@ const (
 )
 
 func newCSVRows(f *csvFile) *csvRows {
-	c := &csvRows{delim: f.delim, blanks: f.blanks, markers: newMarkers(f.delim, '"', '\n', 1)}
+	c := &csvRows{delim: f.delim, blanks: f.blanks, fast: hasCutBlocks, markers: newMarkers(f.delim, '"', '\n', 1)}
 	c.extra = blockBytes
 	return c
 }
@@ -78,7 +79,10 @@ func (c *csvRows) cut(text []byte, eof bool) (rows, used int, err error) {
 
 // blocksAtOnce are marked before they are looked at; they are marked again when scan is
 // called behind a row that it has left to wholeRow.
-const blocksAtOnce = 32
+const (
+	blocksAtOnce   = 32
+	blocksOfQuotes = 2 // behind blocks without quotes
+)
 
 // scan finds the rows from a place on, where one begins, and returns the place behind the
 // last whole one. odd says that the row there is not for scan.
@@ -88,7 +92,16 @@ func (c *csvRows) scan(at int) (end int, odd bool) {
 	s := quoteState{afterSeparator: 1}
 	kind := plainRow
 	for n := len(c.text); at < n && !odd; {
-		blocks := min((n-at+blockBytes-1)/blockBytes, blocksAtOnce)
+		most := blocksAtOnce
+		if c.fast && s.inside|s.afterClosing == 0 {
+			from := at
+			if at, first, kind = c.scanPlain(at, first, kind, &s); at-from == plainBlocks*blockBytes && len(c.ends)-first <= manyColumns {
+				continue
+			} else if at > from { // there are few quotes, and those are near
+				most = blocksOfQuotes
+			}
+		}
+		blocks := min((n-at+blockBytes-1)/blockBytes, most)
 		mark(found[:blocks], c.text[at:at+blocks*blockBytes], &c.markers)
 		c.ends = slices.Grow(c.ends, (blocks+1)*blockBytes)
 		for b := range found[:blocks] {

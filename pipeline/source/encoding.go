@@ -16,8 +16,8 @@ import (
 // encoding is declared, decides. validate says that the bytes are taken as they are, so
 // that every row must be checked.
 func toUTF8(r io.Reader, name string) (out *bufio.Reader, validate bool, err error) {
-	raw := bufio.NewReaderSize(r, 1<<18)
-	head, _ := raw.Peek(2048) // an error shows again when the bytes are read
+	raw := bufio.NewReaderSize(r, 1<<12) // readers of pieces pass it by
+	head, _ := raw.Peek(2048)            // an error shows again when the bytes are read
 	mark := ""
 	switch {
 	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):

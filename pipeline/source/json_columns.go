@@ -67,12 +67,14 @@ type jsonColumns struct {
 	validate bool
 	paths    [][]string
 	scanner  *jsonScanner
+	found    []jsonValue // of each line, as the scanner wants them
 	b        *textColumns
 }
 
 func newJSONColumns(f *jsonlFile, want []int, validate bool) *jsonColumns {
 	fields := f.Fields()
 	c := &jsonColumns{maxField: f.maxField, validate: validate, paths: make([][]string, len(want)), b: newTextColumns(fields, want)}
+	c.extra = stepsRoom
 	for k, w := range want {
 		c.paths[k] = strings.Split(fields[w].Name, ".")
 	}
@@ -83,43 +85,52 @@ func newJSONColumns(f *jsonlFile, want []int, validate bool) *jsonColumns {
 // fill makes the batch of some lines, the first of which has the given number.
 func (c *jsonColumns) fill(lines []jsonLine, number int64) {
 	c.b.reset(len(lines), number)
+	width := len(c.paths) + 1
+	if n := len(lines) * width; cap(c.found) < n {
+		c.found = make([]jsonValue, n)
+	}
 	for i, l := range lines {
-		line := c.text[l.from:l.to]
+		found := c.found[i*width:][:width]
 		if !l.long {
-			ascii, ok := c.scanner.scan(line)
-			if ok && (ascii || !c.validate || utf8.Valid(line)) && c.plainRow(i, l) {
+			ascii, ok := c.scanner.scan(c.text, int(l.from), int(l.to), found)
+			if ok && (ascii || !c.validate || utf8.Valid(c.text[l.from:l.to])) && c.fits(l, found) {
 				continue
 			}
 		}
-		if bad := c.oddRow(i, l); bad.Reason != "" {
+		clear(found)
+		if bad := c.oddRow(l, found); bad.Reason != "" {
+			line := c.text[l.from:l.to]
 			bad.Index, bad.Raw = i, bytes.Clone(line[:min(len(line), 1024)])
 			c.b.bad(bad)
+			clear(found)
+		}
+	}
+	for k := range c.paths {
+		starts, ends := c.b.Cols[k].Start, c.b.Cols[k].End[:len(lines)]
+		for i := range starts {
+			v := c.found[i*width+k]
+			if starts[i], ends[i] = v.from, v.to; !v.there() {
+				c.b.null(k, i)
+			}
 		}
 	}
 	c.b.setData(c.text)
 }
 
-// plainRow adds the line that the scanner has read, unless a value is too long.
-func (c *jsonColumns) plainRow(i int, l jsonLine) bool {
+// fits says whether no value of a line is too long.
+func (c *jsonColumns) fits(l jsonLine, found []jsonValue) bool {
 	if l.to-l.from > uint32(c.maxField) {
-		for _, v := range c.scanner.found {
-			if v.to-v.from > uint32(c.maxField) && v.there {
+		for _, v := range found[:len(c.paths)] {
+			if v.to-v.from > uint32(c.maxField) {
 				return false
 			}
-		}
-	}
-	for k, v := range c.scanner.found {
-		if v.there {
-			c.b.Cols[k].Start[i], c.b.Cols[k].End[i] = l.from+v.from, l.from+v.to
-		} else {
-			c.b.null(k, i)
 		}
 	}
 	return true
 }
 
-// oddRow adds a line that encoding/json has to read, or says why it is bad.
-func (c *jsonColumns) oddRow(i int, l jsonLine) BadRow {
+// oddRow finds the values of a line that encoding/json has to read, or says why it is bad.
+func (c *jsonColumns) oddRow(l jsonLine, found []jsonValue) BadRow {
 	line := c.text[l.from:l.to]
 	if l.long {
 		return BadRow{Reason: schemas.ReasonFieldTooLong, Detail: fmt.Sprintf("a line of more than %d bytes", maxRow)}
@@ -141,13 +152,11 @@ func (c *jsonColumns) oddRow(i int, l jsonLine) BadRow {
 			return BadRow{Reason: reason, Column: strings.Join(path, "."), Detail: problem}
 		}
 		if null {
-			c.b.null(k, i)
 			continue
 		}
-		col := &c.b.Cols[k]
-		col.Start[i] = uint32(len(c.text))
+		found[k].from = uint32(len(c.text)) // not 0: the line is before it
 		c.text = append(c.text, text...)
-		col.End[i] = uint32(len(c.text))
+		found[k].to = uint32(len(c.text))
 	}
 	return BadRow{}
 }

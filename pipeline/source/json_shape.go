@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // jsonShape is what the lines of an export have in common: everything but the scalars. A
@@ -17,33 +18,45 @@ type jsonShape struct {
 
 // jsonStep is a scalar of a shape and what stands before it.
 type jsonStep struct {
-	before []byte
-	column int  // wanted, -1: none
-	closes bool // before only ends objects and lists, and no scalar follows
-	plain  bool // before is a comma and a key: without the step a line has the same nesting
+	before []byte // with room for stepWord bytes
+	slot   int    // of the scalar among those found
+	mask   uint32 // a bit for each byte of before, 0 if they are more than stepWord
+	last   uint32 // length of the text that was there in the last line
+	length uint32 // that is expected: as in the last two lines
+	closes bool   // before only ends objects and lists, and no scalar follows
+	plain  bool   // before is a comma and a key: without the step a line has the same nesting
 }
+
+// noLength is that of no text.
+const noLength = ^uint32(0)
+
+// stepWord is how many bytes matchSteps compares.
+const stepWord = 32
 
 // begin starts a new shape.
 func (h *jsonShape) begin() { h.steps, h.other = h.steps[:0], 0 }
 
 // add adds a scalar that follows before.
-func (h *jsonShape) add(before []byte, column int) {
+func (h *jsonShape) add(before []byte, slot int) {
 	if n := len(before) - len(bytes.TrimLeft(before, "}]")); n > 0 { // apart, so that the key behind may be missing
-		h.step(before[:n], -1).closes = true
+		h.step(before[:n], slot).closes = true
 		before = before[n:]
 	}
-	step := h.step(before, column)
+	step := h.step(before, slot)
 	step.plain = len(before) > 0 && before[0] == ',' && bytes.Count(before, []byte{'"'}) == 2 && !bytes.ContainsAny(before, "{}[]")
 }
 
-func (h *jsonShape) step(before []byte, column int) *jsonStep {
+func (h *jsonShape) step(before []byte, slot int) *jsonStep {
 	n := len(h.steps)
 	if n == cap(h.steps) {
 		h.steps = append(h.steps, jsonStep{})
 	}
 	h.steps = h.steps[:n+1]
 	step := &h.steps[n]
-	*step = jsonStep{before: append(step.before[:0], before...), column: column}
+	*step = jsonStep{before: append(slices.Grow(step.before[:0], max(len(before), stepWord)), before...), slot: slot, last: noLength, length: noLength}
+	if len(before) <= stepWord {
+		step.mask = uint32(uint64(1)<<len(before) - 1)
+	}
 	for _, c := range before {
 		h.other |= c
 	}
@@ -58,64 +71,75 @@ func (h *jsonShape) end(tail []byte) {
 	}
 }
 
-// scanShape reads a line of the shape into found, false where it has another one, or
-// something in it is for scan to judge. Keys may be missing.
-func (s *jsonScanner) scanShape(line []byte) bool {
-	i := 0
+// scanShape reads the line that begins at a place into found, false where it has another
+// shape, or something in it is for scan to judge. Keys may be missing.
+func (s *jsonScanner) scanShape(i int) bool {
 	steps := s.shape.steps
-	for k := range steps {
-		step := &steps[k]
-		end := i + len(step.before)
-		if end >= len(line) || string(line[i:end]) != string(step.before) {
-			if step.plain {
-				continue
+	fast := hasMatchSteps && cap(s.line)-len(s.line) >= stepsRoom
+	for k := 0; k < len(steps); k++ {
+		if fast {
+			done, place, other := matchSteps(&s.line[0], i, len(s.line), &steps[k], len(steps)-k, &s.found[0])
+			if other != 0 {
+				s.other |= tops
 			}
-			return false
-		}
-		if i = end; step.closes {
-			continue
-		}
-		v := jsonValue{from: uint32(i), there: true}
-		switch line[i] {
-		case '"':
-			i = s.textEnd(line, i+1)
-			if i < len(line) && line[i] == '"' {
-				v.from, v.to = v.from+1, uint32(i)
-				i++
+			if k, i = k+done, place; k == len(steps) {
 				break
 			}
-			var escaped, ok bool
-			if i, escaped, ok = s.text(int(v.from)); !ok || escaped && step.column >= 0 {
-				return false
-			}
-			s.other |= tops // nobody has looked
-		case 'n':
-			if !bytes.HasPrefix(line[i:], []byte("null")) {
-				return false
-			}
-			i += 4
-			v.there = false
-		case 't', 'f':
-			for _, word := range [...]string{"true", "false"} {
-				if bytes.HasPrefix(line[i:], []byte(word)) {
-					i += len(word)
-				}
-			}
-			if v.to = uint32(i); v.to == v.from {
-				return false
-			}
-		default:
-			var ok bool
-			if i, ok = number(line, i); !ok {
-				return false
-			}
-			v.to = uint32(i)
 		}
-		if step.column >= 0 {
-			s.found[step.column] = v
+		var ok bool
+		if i, ok = s.step(&steps[k], i); !ok {
+			return false
 		}
 	}
-	return string(line[i:]) == string(s.shape.tail)
+	return string(s.line[i:]) == string(s.shape.tail)
+}
+
+// step reads what one step of the shape stands for.
+func (s *jsonScanner) step(step *jsonStep, i int) (end int, ok bool) {
+	line := s.line
+	at := i + len(step.before)
+	if at >= len(line) || string(line[i:at]) != string(step.before) {
+		return i, step.plain
+	}
+	if step.closes {
+		return at, true
+	}
+	v := jsonValue{from: uint32(at)}
+	switch line[at] {
+	case '"':
+		end = s.textEnd(line, at+1)
+		if end < len(line) && line[end] == '"' {
+			v = jsonValue{uint32(at + 1), uint32(end)}
+			end++
+			break
+		}
+		var escaped bool
+		if end, escaped, ok = s.text(at); !ok || escaped && step.slot < len(s.found)-1 {
+			return at, false
+		}
+		s.other |= tops // nobody has looked
+	case 'n':
+		if !bytes.HasPrefix(line[at:], []byte("null")) {
+			return at, false
+		}
+		v, end = jsonValue{}, at+4
+	case 't', 'f':
+		for _, word := range [...]string{"true", "false"} {
+			if bytes.HasPrefix(line[at:], []byte(word)) {
+				end = at + len(word)
+			}
+		}
+		if v.to = uint32(end); end == 0 {
+			return at, false
+		}
+	default:
+		if end, ok = number(line, at); !ok {
+			return at, false
+		}
+		v.to = uint32(end)
+	}
+	s.found[step.slot] = v
+	return end, true
 }
 
 // textEnd is the place of the first quote, backslash or control character from i on, or

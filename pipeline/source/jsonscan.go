@@ -11,12 +11,13 @@ import (
 // in a wanted text or in a key, a wanted list, a mistake) are for encoding/json to judge.
 type jsonScanner struct {
 	root   *jsonNode
-	found  []jsonValue // by wanted column
-	line   []byte
-	serial int       // of the line, to know which nodes it has visited
-	shape  jsonShape // of a line that has been read
-	last   int       // the place behind the last scalar
-	other  uint64    // of scanShape: all bytes of texts, to know whether one is not ASCII
+	wanted int         // columns
+	found  []jsonValue // by wanted column, and one for all other scalars
+	line   []byte      // ends with the line
+	serial int         // of the line, to know which nodes it has visited
+	shape  jsonShape   // of a line that has been read
+	last   int         // the place behind the last scalar
+	other  uint64      // of scanShape: all bytes of texts, to know whether one is not ASCII
 }
 
 // jsonNode is an object on the way to a wanted value.
@@ -33,14 +34,14 @@ type jsonKey struct {
 	child  *jsonNode
 }
 
-// jsonValue is a scalar as it stands in the line.
-type jsonValue struct {
-	from, to uint32
-	there    bool // neither missing nor null
-}
+// jsonValue is the place of a scalar in the text, behind its beginning; both are 0 where
+// it is missing or null.
+type jsonValue struct{ from, to uint32 }
+
+func (v jsonValue) there() bool { return v.from > 0 }
 
 func newJSONScanner(paths [][]string) *jsonScanner {
-	s := &jsonScanner{found: make([]jsonValue, len(paths)), root: &jsonNode{}}
+	s := &jsonScanner{wanted: len(paths), root: &jsonNode{}}
 	for column, path := range paths {
 		node := s.root
 		for i, name := range path {
@@ -93,26 +94,28 @@ func (n *jsonNode) find(name []byte) *jsonKey {
 // maxJSONDepth is how deep objects may be nested to be read here.
 const maxJSONDepth = 64
 
-// scan reads a line into found, false where it is not for this reader. ascii says that
-// its texts are ASCII, so that it is UTF-8 if the line is one of those that are read.
-func (s *jsonScanner) scan(line []byte) (ascii, ok bool) {
-	s.line, s.other = line, uint64(s.shape.other)
+// scan reads the line text[from:to], false where it is not for this reader. found takes
+// the places of the wanted scalars, and has one place more. ascii says that the texts of
+// the line are ASCII, so that it is UTF-8 if it is one of those that are read.
+func (s *jsonScanner) scan(text []byte, from, to int, found []jsonValue) (ascii, ok bool) {
+	s.line, s.found, s.other = text[:to], found[:s.wanted+1], uint64(s.shape.other)
 	clear(s.found)
-	if len(s.shape.steps) > 0 && s.scanShape(line) {
+	if len(s.shape.steps) > 0 && s.scanShape(from) {
 		return s.other&tops == 0, true
 	}
-	return false, s.scanAny(line)
+	return false, s.scanAny(from)
 }
 
-// scanAny reads a line of any shape, which is the one to be expected from then on.
-func (s *jsonScanner) scanAny(line []byte) bool {
-	s.line, s.last = line, 0
+// scanAny reads the line of any shape that begins at a place. Its shape is the one to be
+// expected from then on.
+func (s *jsonScanner) scanAny(from int) bool {
+	s.last = from
 	s.serial++
 	clear(s.found)
 	s.shape.begin()
-	i, ok := s.object(blank(line, 0), s.root, 0)
-	s.shape.end(line[s.last:])
-	if ok = ok && blank(line, i) == len(line); !ok {
+	i, ok := s.object(blank(s.line, from), s.root, 0)
+	s.shape.end(s.line[s.last:])
+	if ok = ok && blank(s.line, i) == len(s.line); !ok {
 		s.shape.begin()
 	}
 	return ok
@@ -197,18 +200,20 @@ func (s *jsonScanner) value(i int, key *jsonKey, depth int) (int, bool) {
 		if end, escaped, ok = s.text(i); !ok || escaped && wanted {
 			return 0, false
 		}
-		v = jsonValue{uint32(i + 1), uint32(end - 1), true}
+		v = jsonValue{uint32(i + 1), uint32(end - 1)}
 	case 't', 'f', 'n':
 		for _, word := range [...]string{"true", "false", "null"} {
 			if bytes.HasPrefix(b[i:], []byte(word)) {
 				end = i + len(word)
 			}
 		}
-		v = jsonValue{uint32(i), uint32(end), c != 'n'}
+		if c != 'n' {
+			v = jsonValue{uint32(i), uint32(end)}
+		}
 		ok = end > 0
 	default:
 		end, ok = number(b, i)
-		v = jsonValue{uint32(i), uint32(end), true}
+		v = jsonValue{uint32(i), uint32(end)}
 	}
 	if key != nil && key.child != nil && key.child.visited == s.serial { // it was an object before
 		return 0, false
@@ -216,12 +221,12 @@ func (s *jsonScanner) value(i int, key *jsonKey, depth int) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	column := -1
+	slot := s.wanted
 	if wanted {
-		column = key.column
-		s.found[column] = v
+		slot = key.column
 	}
-	s.shape.add(b[s.last:i], column)
+	s.found[slot] = v
+	s.shape.add(b[s.last:i], slot)
 	s.last = end
 	return end, true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -12,9 +13,17 @@ import (
 var scannedPaths = [][]string{{"a"}, {"b", "c"}, {"d"}, {"b", "x", "y"}}
 
 // checkScan compares the scanner with encoding/json: what it accepts both read alike.
-func checkScan(t *testing.T, s *jsonScanner, line []byte) (accepted bool) {
+func checkScan(t *testing.T, s, alone *jsonScanner, line []byte) (accepted bool) {
 	t.Helper()
-	ascii, ok := s.scan(line)
+	const before = `{"a":7}` + "\n"
+	text := make([]byte, 0, len(before)+len(line)+64)
+	text = append(append(text, before...), line...)
+	found := make([]jsonValue, len(scannedPaths)+1)
+	ascii, ok := s.scan(text, len(before), len(text), found)
+	short := make([]jsonValue, len(scannedPaths)+1) // by a scanner without room behind the text
+	if _, also := alone.scan(slices.Clip(text), len(before), len(text), short); also != ok || ok && !slices.Equal(short[:len(scannedPaths)], found[:len(scannedPaths)]) {
+		t.Fatalf("%q is %t, %v with room behind the text and %t, %v without", line, ok, found, also, short)
+	}
 	if !ok {
 		return false
 	}
@@ -28,11 +37,12 @@ func checkScan(t *testing.T, s *jsonScanner, line []byte) (accepted bool) {
 	if err != nil {
 		t.Fatalf("%q is accepted, encoding/json says %v", line, err)
 	}
+	whole := text
 	for k, path := range scannedPaths {
 		text, null, problem := lookup(object, path)
-		v := s.found[k]
-		if problem != "" || null == v.there || v.there && text != string(line[v.from:v.to]) {
-			t.Fatalf("%q, %v: %q there %t; encoding/json reads %q, null %t, %s", line, path, line[v.from:v.to], v.there, text, null, problem)
+		v := found[k]
+		if problem != "" || null == v.there() || v.there() && text != string(whole[v.from:v.to]) {
+			t.Fatalf("%q, %v: %q there %t; encoding/json reads %q, null %t, %s", line, path, whole[v.from:v.to], v.there(), text, null, problem)
 		}
 	}
 	return true
@@ -52,9 +62,9 @@ func FuzzJSONScan(f *testing.F) {
 		f.Add([]byte(line), []byte(lines[(i+1)%len(lines)]))
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		s := newJSONScanner(scannedPaths)
-		checkScan(t, s, first)
-		checkScan(t, s, second)
+		s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)
+		checkScan(t, s, alone, first)
+		checkScan(t, s, alone, second)
 	})
 }
 
@@ -85,7 +95,7 @@ func TestScanLikeEncodingJSON(t *testing.T) {
 	}
 	accepted, shaped := 0, 0
 	for range 3000 {
-		s := newJSONScanner(scannedPaths)
+		s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)
 		base := object(0)
 		for range 12 {
 			line := []byte(base)
@@ -104,7 +114,7 @@ func TestScanLikeEncodingJSON(t *testing.T) {
 				line = []byte(strings.NewReplacer(`"x"`, `"other"`, `1`, `77`, `null`, `"n"`, `true`, `null`).Replace(base))
 			}
 			serial := s.serial
-			if len(line) > 0 && checkScan(t, s, line) {
+			if len(line) > 0 && checkScan(t, s, alone, line) {
 				if accepted++; s.serial == serial {
 					shaped++
 				}
@@ -126,25 +136,44 @@ func TestJSONScanReadsPlainLines(t *testing.T) {
 		`{"id":"a\"b","customer":{"id":7}}`: false,
 		`{"id":["1"]}`:                      false,
 	} {
-		if _, got := s.scan([]byte(line)); got != want {
+		if _, got := s.scan([]byte(line), 0, len(line), make([]jsonValue, 3)); got != want {
 			t.Errorf("%s: %t, want %t", line, got, want)
+		}
+	}
+}
+
+// TestShapesWithNumbers reads numbers of all forms by the shape of a line with others.
+func TestShapesWithNumbers(t *testing.T) {
+	for number, good := range map[string]bool{
+		"0": true, "-0": true, "7": true, "40.0800": true, "-0.5": true, "1e5": true, "1.5E-3": true, "123456789012345678901234567890.25": true, "12345678901234567890123456789012": true,
+		"1234567890123456789012345678901.5": true, "1.234567890123456789012345678901": true, "1.2345678901234567890123456789012": true,
+		"": false, "-": false, "00": false, "-01": false, "1.": false, ".5": false, "1.5.2": false, "1x": false, "+1": false, "1-": false, "0x1": false, "--1": false, "1e": false, "\xff": false,
+	} {
+		for _, form := range []string{`{"a":%s,"d":3}`, `{"a":1,"d":%s}`, `{"b":{"c":%s},"d":-2.5}`} {
+			s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)
+			checkScan(t, s, alone, fmt.Appendf(nil, form, "12.5"))
+			serial := s.serial
+			line := fmt.Appendf(nil, form, number)
+			if ok := checkScan(t, s, alone, line); ok != good || ok && s.serial != serial {
+				t.Errorf("%s: read %t, by the shape %t", line, ok, s.serial == serial)
+			}
 		}
 	}
 }
 
 // TestShapesWithMissingKeys reads lines that lack keys by the shape of a whole one.
 func TestShapesWithMissingKeys(t *testing.T) {
-	s := newJSONScanner(scannedPaths)
-	checkScan(t, s, []byte(`{"a":1,"q":"\"","b":{"c":2,"z":"ü","x":{"y":3}},"p":null,"d":4}`))
+	s, alone := newJSONScanner(scannedPaths), newJSONScanner(scannedPaths)
+	checkScan(t, s, alone, []byte(`{"a":1,"q":"\"","b":{"c":2,"z":"ü","x":{"y":3}},"p":null,"d":4}`))
 	serial := s.serial
 	for _, line := range []string{
 		`{"a":5,"b":{"c":2,"x":{"y":3}},"d":4}`, `{"a":1,"q":"","b":{"c":2,"z":"","x":{"y":3}},"p":1}`, `{"a":"","b":{"c":true,"x":{"y":false}}}`,
 	} {
-		if !checkScan(t, s, []byte(line)) || s.serial != serial {
+		if !checkScan(t, s, alone, []byte(line)) || s.serial != serial {
 			t.Errorf("%s is not read by the shape", line)
 		}
 	}
-	checkScan(t, s, []byte(`{"a":1,"b":{"c":2,"x":{"y":3},"d":4}}`)) // d is inside b here
+	checkScan(t, s, alone, []byte(`{"a":1,"b":{"c":2,"x":{"y":3},"d":4}}`)) // d is inside b here
 	if s.serial == serial {
 		t.Error("a line of another nesting is read by the shape")
 	}

@@ -209,6 +209,7 @@ func (f *parquetFile) openPages(c *columnCursor, chunk parquet.ColumnChunk, meta
 	if c.pages, err = openChunk(at, f.size, meta, c.leaf.column, rows, c.leaf.maxLevel); err != nil {
 		return c.wrong(err)
 	}
+	c.pages.text = c.field.Kind == Text
 	return nil
 }
 
@@ -305,7 +306,9 @@ func (c *columnCursor) decode(p *parquetPage) error {
 		}
 		c.col.Codes, c.col.Dict = p.codes[:p.there], c.dict
 	} else {
-		if err := c.leaf.decode(pageValues{p.values, p.there}, &c.col); err != nil {
+		if p.texts.data != nil {
+			c.col.Data, c.col.Start, c.col.End = p.texts.data, p.texts.start, p.texts.end
+		} else if err := c.leaf.decode(pageValues{p.values, p.there}, &c.col); err != nil {
 			return err
 		}
 		c.ascii = c.field.Kind == Text && plainASCII(c.col.Data)
@@ -382,8 +385,12 @@ func (s *spreadValues) reset() {
 // spread moves the values of the page to the rows that have one.
 func (c *columnCursor) spread(levels []byte) {
 	col, own := &c.col, &c.own
-	for _, l := range levels {
-		own.null = append(own.null, l != c.leaf.maxLevel)
+	if cap(own.null) < len(levels) {
+		own.null = make([]bool, len(levels))
+	}
+	own.null = own.null[:len(levels)]
+	for i, l := range levels {
+		own.null[i] = l != c.leaf.maxLevel
 	}
 	col.Null = own.null
 	if len(col.TooBig) > 0 { // they count values; from here on rows

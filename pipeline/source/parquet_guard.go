@@ -157,7 +157,16 @@ func (g *guard) levels(to, b []byte, count int32) (levels []byte, there int, err
 			}
 			continue
 		}
-		for i := range min(n, 8*len(r.bytes)/width) {
+		n = min(n, 8*len(r.bytes)/width)
+		whole := 0 // of them, levels of one bit in whole bytes
+		if width == 1 {
+			whole = n &^ 7
+			for _, b := range r.bytes[:whole/8] {
+				levels = binary.LittleEndian.AppendUint64(levels, bytesOfBits[b])
+				there += bits.OnesCount8(b)
+			}
+		}
+		for i := whole; i < n; i++ {
 			at := i * width
 			level := uint(r.bytes[at/8]) >> (at % 8)
 			if at%8+width > 8 {
@@ -174,6 +183,16 @@ func (g *guard) levels(to, b []byte, count int32) (levels []byte, there int, err
 	}
 	return levels, there, nil
 }
+
+// bytesOfBits are the bits of a byte as eight bytes.
+var bytesOfBits = func() (words [256]uint64) {
+	for b := range words {
+		for i := range 8 {
+			words[b] |= uint64(b>>i&1) << (8 * i)
+		}
+	}
+	return words
+}()
 
 // claim accounts for the values that a page of some bytes claims; a flat column has one
 // for each row.

@@ -21,7 +21,15 @@ type parquetPage struct {
 	levels []byte          // by row, where some have none: the definition level
 	coded  bool            // the values are entries of the chunk's dictionary
 	codes  []int32         // of the rows that have a value
-	values encoding.Values // of the rows that have a value, unless coded
+	values encoding.Values // of the rows that have a value, unless coded or texts
+	texts  pageTexts       // of the rows that have a value, where they are read as they lie
+}
+
+// pageTexts are the texts of a page, where they lie in it; data is nil where they are
+// among the values.
+type pageTexts struct {
+	data       []byte
+	start, end []uint32
 }
 
 // chunkPages reads the pages of a column chunk, one after the other. It unpacks them and
@@ -31,6 +39,7 @@ type chunkPages struct {
 	guard
 	unpacker
 	column     *parquet.Column
+	text       bool // the column is one of texts
 	dictionary *pageValues
 	r          *bufio.Reader
 	rest       int64 // bytes of the chunk that are left
@@ -216,7 +225,7 @@ func (c *chunkPages) decode(e format.Encoding, count int32, levels, b []byte) (_
 		return nil, nil
 	}
 	p := &c.page
-	*p = parquetPage{rows: int(count), there: int(count), codes: p.codes[:0]}
+	*p = parquetPage{rows: int(count), there: int(count), codes: p.codes[:0], texts: pageTexts{start: p.texts.start, end: p.texts.end}}
 	if c.maxLevel > 0 {
 		c.levels = sized(c.levels, int64(count))
 		if p.levels, p.there, err = c.guard.levels(c.levels, levels, count); err != nil {
@@ -235,6 +244,9 @@ func (c *chunkPages) decode(e format.Encoding, count int32, levels, b []byte) (_
 		}
 		return p, err
 	}
+	if c.text && e == format.Plain && p.there > 0 {
+		return p, p.texts.find(b, p.there)
+	}
 	t, encoding := c.column.Type(), parquet.LookupEncoding(e)
 	values := b
 	if !encoding.CanDecodeInPlace() {
@@ -252,6 +264,28 @@ func (c *chunkPages) decode(e format.Encoding, count int32, levels, b []byte) (_
 		_, c.offsets = p.values.Data()
 	}
 	return p, err
+}
+
+// find finds n texts in the content of a page: each stands behind its length.
+func (t *pageTexts) find(b []byte, n int) error {
+	if cap(t.start) < n {
+		t.start, t.end = make([]uint32, n), make([]uint32, n)
+	}
+	t.data, t.start, t.end = b, t.start[:n], t.end[:n]
+	at := 0
+	for i := range t.start {
+		if len(b)-at < 4 {
+			return fmt.Errorf("%d values where %d are declared", i, n)
+		}
+		length := int64(binary.LittleEndian.Uint32(b[at:]))
+		if at += 4; length > int64(len(b)-at) {
+			return fmt.Errorf("a text of %d bytes where %d are left", length, len(b)-at)
+		}
+		t.start[i] = uint32(at)
+		at += int(length)
+		t.end[i] = uint32(at)
+	}
+	return nil
 }
 
 // sized is memory of n bytes, used again where there is enough.

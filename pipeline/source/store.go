@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -158,24 +157,6 @@ func (o Object) readerAt(ctx context.Context) (io.ReaderAt, io.Closer, int64, er
 		return nil, nil, 0, &FileError{File: o.Path, What: "cannot be read", Err: err}
 	}
 	return f, f, info.Size(), nil
-}
-
-// SHA256 is the hexadecimal SHA-256 of the object's bytes, as they are stored.
-func (o Object) SHA256(ctx context.Context) (string, error) {
-	r, err := o.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 1<<18)); err != nil {
-		var fe *FileError
-		if !errors.As(err, &fe) {
-			err = &FileError{File: o.Path, What: "cannot be read", Err: err}
-		}
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // at opens length bytes of the object from an offset on, and makes sure that it is still
