@@ -12,6 +12,8 @@ type Purchase struct {
 	Cost     int64 // meaningful only where HasCost
 	Day      int32 // local date, days since 1970-01-01
 	HasCost  bool
+
+	ref uint64 // of the row; see movedRef
 }
 
 // Net is gross − discount − refund.

@@ -114,17 +114,21 @@ type folder struct {
 	visitor Visitor
 	counts  Counts
 
-	repeated keyFilter
-	table    []slot
-	people   []person
-	seen     []seen
-	moments  []moment // by person and time
-	order    []rankedPerson
-	buckets  []int32 // of rank
+	repeated  keyFilter
+	table     []slot
+	people    []person
+	keys      []byte     // of the people, side by side
+	whose     []int32    // per row of the partition, the index of its person; nobody: it is no purchase
+	purchases []Purchase // by person, then in time
+	order     []rankedPerson
+	buckets   []int32 // of rank
 
 	customer Customer
 	id       []byte
 }
+
+// nobody marks a row that is no purchase of a customer.
+const nobody = -1
 
 // slot is a place of the open-addressing table of people.
 type slot struct {
@@ -134,21 +138,10 @@ type slot struct {
 
 // person is one customer of the partition.
 type person struct {
-	key   []byte
+	key   int    // where the key begins in keys
+	size  int32  // of the key
 	owner uint32 // tail of the hash of the key
-	count int32  // purchases, then the end of the person's range in moments
-}
-
-// seen is a purchase as it is met in the partition.
-type seen struct {
-	moment
-	person int32
-}
-
-// moment is where a purchase stands in time and in the ledger.
-type moment struct {
-	at  int64
-	ref uint64 // of the row; see movedRef
+	count int32  // purchases, then the end of the person's range in purchases
 }
 
 // rankedPerson is a person's place in the order of the fold.
@@ -165,28 +158,28 @@ func (f *folder) partition(p int) error {
 	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p)); err != nil {
 		return err
 	}
-	f.people, f.seen = f.people[:0], f.seen[:0]
+	f.people, f.keys, f.whose = f.people[:0], f.keys[:0], f.whose[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
 	linked := len(l.linked) > 0
-	l.rows.each(p, func(ref uint64, row []byte) {
-		if void(row, &f.repeated) || row[rowFlags]&flagSettled == 0 && !f.count(row) || row[rowFlags]&flagCounts == 0 {
-			return
-		}
-		if linked {
-			if _, ok := l.owner(row); ok {
-				return
+	l.rows.each(p, func(_ uint64, row []byte) {
+		who := int32(nobody)
+		if key := f.purchaser(row); len(key) > 0 {
+			if !linked || !l.isMoved(row) {
+				who = f.see(ownerTail(row), key)
 			}
 		}
-		f.see(ref, row)
+		f.whose = append(f.whose, who)
 	})
-	l.moved.each(p, func(ref uint64, row []byte) { f.see(ref|movedRef, row) })
-	f.group()
+	l.moved.each(p, func(_ uint64, row []byte) {
+		f.whose = append(f.whose, f.see(ownerTail(row), keyOf(row)))
+	})
+	f.group(p)
 	f.rank()
 	for _, x := range f.order {
-		f.visit(p, int(x.index))
+		f.visit(p, x.index)
 	}
 	for _, s := range []*rowStore{l.rows, l.moved, l.repeated} {
 		s.drop(p)
@@ -194,33 +187,41 @@ func (f *folder) partition(p int) error {
 	return nil
 }
 
-// count counts an order that is not settled, being the only version of itself; it says
-// whether the order has a customer.
-func (f *folder) count(row []byte) bool {
-	if orderedAt(row) >= f.l.rules.AsOf {
-		f.counts.AfterAsOf++
-		return false
-	}
+// purchaser is the customer key of a purchase; empty: the row is none, or nobody's. Orders
+// that are not settled, being the only versions of themselves, are counted here.
+func (f *folder) purchaser(row []byte) []byte {
 	flags := row[rowFlags]
+	if flags&flagSettled != 0 {
+		if flags&flagCounts == 0 {
+			return nil
+		}
+		return keyOf(row)
+	}
+	if f.repeated.has(orderTail(row)) {
+		return nil
+	}
 	if flags&flagCounts == 0 {
-		return false
+		if orderedAt(row) >= f.l.rules.AsOf {
+			f.counts.AfterAsOf++
+		}
+		return nil
 	}
 	if flags&flagRefundAbove != 0 {
 		f.counts.RefundAboveNet++
 	}
-	if len(keyOf(row)) == 0 {
+	key := keyOf(row)
+	if len(key) == 0 {
 		f.counts.AnonymousOrders++
-		return false
 	}
-	return true
+	return key
 }
 
 // movedRef marks the reference of a row as one of the store of moved rows.
 const movedRef = 1 << 63
 
-// see adds a purchase to its person.
-func (f *folder) see(ref uint64, row []byte) {
-	owner, key := ownerTail(row), keyOf(row)
+// see counts a purchase of the person with a key, whose hash has the tail owner, and
+// returns the person's index.
+func (f *folder) see(owner uint32, key []byte) int32 {
 	mask := uint32(len(f.table) - 1)
 	i := owner & mask
 	for ; ; i = (i + 1) & mask {
@@ -228,18 +229,27 @@ func (f *folder) see(ref uint64, row []byte) {
 		if s.index == 0 {
 			break
 		}
-		if s.owner == owner && bytes.Equal(f.people[s.index-1].key, key) {
-			f.people[s.index-1].count++
-			f.seen = append(f.seen, seen{moment{orderedAt(row), ref}, int32(s.index - 1)})
-			return
+		if s.owner == owner {
+			if x := &f.people[s.index-1]; bytes.Equal(f.keys[x.key:x.key+int(x.size)], key) {
+				x.count++
+				return int32(s.index - 1)
+			}
 		}
 	}
-	f.seen = append(f.seen, seen{moment{orderedAt(row), ref}, int32(len(f.people))})
-	f.people = append(f.people, person{key: key, owner: owner, count: 1})
+	// copies of the keys are near one another, the rows that they come from are not
+	f.people = append(f.people, person{key: len(f.keys), size: int32(len(key)), owner: owner, count: 1})
+	f.keys = append(f.keys, key...)
 	f.table[i] = slot{owner, uint32(len(f.people))}
 	if 2*len(f.people) > len(f.table) {
 		f.grow()
 	}
+	return int32(len(f.people) - 1)
+}
+
+// keyOf is the customer key of a person.
+func (f *folder) keyOf(i int32) []byte {
+	x := &f.people[i]
+	return f.keys[x.key : x.key+int(x.size)]
 }
 
 // grow doubles the table of people.
@@ -255,24 +265,36 @@ func (f *folder) grow() {
 	}
 }
 
-// group sorts the purchases by person: a counting sort.
-func (f *folder) group() {
-	if cap(f.moments) < len(f.seen) {
-		f.moments = make([]moment, len(f.seen)+len(f.seen)/8)
-	}
-	f.moments = f.moments[:len(f.seen)]
+// group writes the purchases person by person: a counting sort. It walks the rows as they
+// lie, which is cheaper than to come to each of them by its person.
+func (f *folder) group(p int) {
 	at := int32(0)
 	for i := range f.people {
 		n := f.people[i].count
 		f.people[i].count = at
 		at += n
 	}
-	for i := range f.seen {
-		s := &f.seen[i]
-		p := &f.people[s.person]
-		f.moments[p.count] = s.moment
-		p.count++
+	if n := int(at); cap(f.purchases) < n {
+		f.purchases = make([]Purchase, n+n/8)
 	}
+	f.purchases = f.purchases[:at]
+	k := 0
+	place := func(ref uint64, row []byte) {
+		if who := f.whose[k]; who != nobody {
+			x := &f.people[who]
+			f.purchases[x.count].read(ref, row)
+			x.count++
+		}
+		k++
+	}
+	f.l.rows.each(p, place)
+	f.l.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
+}
+
+// read takes a purchase from its row.
+func (b *Purchase) read(ref uint64, row []byte) {
+	b.At, b.ref, b.HasCost = orderedAt(row), ref, row[rowFlags]&flagCost != 0
+	b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
 }
 
 // rank puts the people in the order of the hashes of their keys, then of the keys. The
@@ -309,39 +331,32 @@ func (f *folder) after(a, b rankedPerson) bool {
 	if a.owner != b.owner {
 		return a.owner > b.owner
 	}
-	x, y := f.people[a.index].key, f.people[b.index].key
+	x, y := f.keyOf(a.index), f.keyOf(b.index)
 	return cmp.Or(cmp.Compare(hashKey(x), hashKey(y)), bytes.Compare(x, y)) > 0
 }
 
 // visit builds one customer and shows it to the visitor.
-func (f *folder) visit(p, i int) {
+func (f *folder) visit(p int, i int32) {
 	from := int32(0)
 	if i > 0 {
 		from = f.people[i-1].count
 	}
-	moments := f.moments[from:f.people[i].count]
-	f.sort(p, moments)
 	c := &f.customer
-	f.id = f.l.publishedID(f.people[i].key, f.id[:0])
+	c.Purchases = f.purchases[from:f.people[i].count]
+	f.sort(p, c.Purchases)
+	f.id = f.l.publishedID(f.keyOf(i), f.id[:0])
 	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
-	c.Purchases = slices.Grow(c.Purchases[:0], len(moments))[:len(moments)]
-	for k := range moments {
-		row := f.row(p, moments[k].ref)
-		if k == 0 {
-			r := dimsOf(row)
-			for range f.l.rules.Dimensions {
-				c.Segments = append(c.Segments, uint32(r.uvarint()))
-			}
-		}
-		b := &c.Purchases[k]
-		b.At, b.Day, b.HasCost = moments[k].at, f.l.rules.Calendar.LocalDay(moments[k].at), row[rowFlags]&flagCost != 0
-		b.Gross, b.Discount, b.Refund, b.Cost = amountsOf(row)
+	r := dimsOf(f.row(p, c.Purchases[0].ref))
+	for range f.l.rules.Dimensions {
+		c.Segments = append(c.Segments, uint32(r.uvarint()))
 	}
 	for k := range c.Purchases {
-		c.addDay(&c.Purchases[k])
+		b := &c.Purchases[k]
+		b.Day = f.l.rules.Calendar.LocalDay(b.At)
+		c.addDay(b)
 	}
 	f.counts.Customers++
-	f.counts.Purchases += int64(len(moments))
+	f.counts.Purchases += int64(len(c.Purchases))
 	for k := range c.Days {
 		f.counts.Net = f.counts.Net.Add(c.Days[k].Net)
 	}
@@ -358,18 +373,27 @@ func (f *folder) row(p int, ref uint64) []byte {
 
 // addDay adds a purchase, which is not before the others, to the order-days.
 func (c *Customer) addDay(p *Purchase) {
-	// Local dates can run backwards within an instant order only where a zone repeats a
-	// day; the day then belongs before the last one.
 	n := len(c.Days)
-	i := n
-	for i > 0 && c.Days[i-1].Day > p.Day {
-		i--
+	switch {
+	case n == 0 || c.Days[n-1].Day < p.Day:
+		c.Days = append(c.Days, OrderDay{Day: p.Day})
+	case c.Days[n-1].Day > p.Day:
+		// Local dates can run backwards within an instant order only where a zone repeats a
+		// day; the day then belongs before the last one.
+		for n > 0 && c.Days[n-1].Day > p.Day {
+			n--
+		}
+		if n == 0 || c.Days[n-1].Day != p.Day {
+			c.Days = slices.Insert(c.Days, n, OrderDay{Day: p.Day})
+			n++
+		}
+		c.Days[n-1].add(p)
+		return
 	}
-	if i == 0 || c.Days[i-1].Day != p.Day {
-		c.Days = slices.Insert(c.Days, i, OrderDay{Day: p.Day})
-		i++
-	}
-	d := &c.Days[i-1]
+	c.Days[len(c.Days)-1].add(p)
+}
+
+func (d *OrderDay) add(p *Purchase) {
 	d.Orders++
 	d.Net = d.Net.Add(sumOf(p.Net()))
 	if p.HasCost {
@@ -381,34 +405,30 @@ func (c *Customer) addDay(p *Purchase) {
 
 // sort sorts the purchases of one customer by (ordered_at, source, order_id). Most
 // customers have a handful, which come nearly in order.
-func (f *folder) sort(p int, moments []moment) {
+func (f *folder) sort(p int, list []Purchase) {
 	sorted := 1
-	for sorted < len(moments) && (moments[sorted-1].at < moments[sorted].at || f.compare(p, moments[sorted-1], moments[sorted]) <= 0) {
+	for sorted < len(list) && (list[sorted-1].At < list[sorted].At || f.compare(p, &list[sorted-1], &list[sorted]) <= 0) {
 		sorted++
 	}
-	if len(moments) > 16 && sorted < len(moments) {
-		slices.SortFunc(moments, func(a, b moment) int { return f.compare(p, a, b) })
+	if len(list) > 16 && sorted < len(list) {
+		slices.SortFunc(list, func(a, b Purchase) int { return f.compare(p, &a, &b) })
 		return
 	}
-	for i := sorted; i < len(moments); i++ {
-		x := moments[i]
+	for i := sorted; i < len(list); i++ {
+		x := list[i]
 		k := i
-		for ; k > 0 && f.compare(p, moments[k-1], x) > 0; k-- {
-			moments[k] = moments[k-1]
+		for ; k > 0 && f.compare(p, &list[k-1], &x) > 0; k-- {
+			list[k] = list[k-1]
 		}
-		moments[k] = x
+		list[k] = x
 	}
 }
 
 // compare compares the times of two purchases, then their orders.
-func (f *folder) compare(p int, a, b moment) int {
-	if a.at != b.at {
-		return cmp.Compare(a.at, b.at)
+func (f *folder) compare(p int, a, b *Purchase) int {
+	if a.At != b.At {
+		return cmp.Compare(a.At, b.At)
 	}
-	return f.compareOrders(p, a, b)
-}
-
-func (f *folder) compareOrders(p int, a, b moment) int {
 	dims := len(f.l.rules.Dimensions)
 	source, id := orderOf(f.row(p, a.ref), dims)
 	other, otherID := orderOf(f.row(p, b.ref), dims)

@@ -118,6 +118,12 @@ func (l *Ledger) owner(row []byte) (string, bool) {
 	return root, ok
 }
 
+// isMoved says whether a row counts for another customer than its key says.
+func (l *Ledger) isMoved(row []byte) bool {
+	_, moved := l.owner(row)
+	return moved
+}
+
 // moveLinked copies the purchases of linked ids to the partition of their customer;
 // Fold passes over the originals.
 func (l *Ledger) moveLinked() error {

@@ -190,8 +190,8 @@ func (l *Ledger) partition(hash uint64) uint32 { return uint32(hash >> l.shift) 
 type Writer struct {
 	l           *Ledger
 	rows, aside *rowWriter
-	orders      keyWriter
-	mails       keyWriter
+	orders      *keyWriter
+	mails       *keyWriter
 	money       converter
 	o           order
 	in, kept    int64 // rows given, rows not set aside
@@ -289,7 +289,7 @@ func (r *Rules) counts(o *order) bool {
 
 // Close hands over what the writer has gathered; it must be called before Resolve.
 func (w *Writer) Close() {
-	for _, x := range []*rowWriter{w.rows, w.aside, w.orders.w, w.mails.w} {
+	for _, x := range []interface{ close() }{w.rows, w.aside, w.orders, w.mails} {
 		x.close()
 	}
 	w.l.mu.Lock()

@@ -11,22 +11,28 @@ import (
 // Layout of a row of the ledger. What the fold and the search for repeated orders look at
 // in every row comes first, at fixed places. The numbers follow, each in as many bytes as
 // it takes: gross, discount, refund, cost, how long after ordered_at the order was
-// updated, and the row of the file that it stood in. Behind them stand the customer key
-// (empty: nobody known), the source, the codes of the dimensions, the currency, the order
-// id, the e-mail and the file.
+// updated, the row of the file that it stood in, and what the seconds leave of ordered_at.
+// Behind them stand the customer key (empty: nobody known), the source, the codes of the
+// dimensions, the currency, the order id, the file and the e-mail.
+//
+// Every byte of a row costs: rows are most of the memory that a run touches.
 //
 // Widths lie apart from the numbers because a loop over bytes that say whether another
 // one follows, as in a varint, is guessed wrong by the processor at every other amount.
 const (
 	rowOrder   = 0  // uint32: hash of (source, order_id) without its upper bits; see tail
 	rowOwner   = 4  // uint32: the same of the customer key
-	rowOrdered = 8  // int64
-	rowFlags   = 16 // uint8
-	rowStatus  = 17 // uint8
-	rowWidths  = 18 // 3 bytes: the width of each number in four bits
-	rowKey     = 21 // uint8: the width of all numbers
-	rowNumbers = 22
+	rowShape   = 8  // uint32: the width of each number in four bits, then the status
+	rowFlags   = 12 // uint8
+	rowSeconds = 13 // 5 bytes: ordered_at in seconds
+	rowNumbers = 18
 )
+
+// noStatus is what four bits hold of schemas.NoStatus.
+const noStatus = 15
+
+// micro is a second in microseconds.
+const micro = 1_000_000
 
 const (
 	flagCost        = 1 << iota // cost is known
@@ -36,13 +42,14 @@ const (
 	flagCounts                  // the order is a purchase, provided that it is the latest version
 	flagSettled                 // it is: Resolve has looked at all versions of the order
 	flagUpdated                 // updated_at is known
+	flagSeconds                 // it is whole seconds after ordered_at, and written as such
 )
 
 // numbers is how many numbers a row has.
-const numbers = 6
+const numbers = 7
 
 // rowRoom is what a row takes at most without its texts and dimensions.
-const rowRoom = rowNumbers + 8*numbers + 6*binary.MaxVarintLen32
+const rowRoom = rowNumbers + 8*numbers + 7*binary.MaxVarintLen32
 
 // maxRowsPerFile bounds the number of a row within its file: place holds it in 40 bits.
 const maxRowsPerFile = 1<<40 - 1
@@ -72,20 +79,22 @@ func (o *order) room() int {
 
 // encode writes the row of o to b, which has room for it, and returns its length.
 func (o *order) encode(b []byte) int {
-	flags := o.flags &^ (flagRefundAbove | flagUpdated)
+	flags := uint64(o.flags &^ (flagRefundAbove | flagUpdated | flagSeconds))
 	after := int64(0)
 	if o.updated != schemas.NoTime {
 		flags |= flagUpdated
 		after = o.updated - o.ordered // it may wrap around, and does so back
+		if s := after / micro; s*micro == after {
+			flags |= flagSeconds
+			after = s
+		}
 	}
 	if o.refund > 0 && o.refundAboveNet() {
 		flags |= flagRefundAbove
 	}
+	seconds := o.ordered / micro << 24 >> 24 // what five bytes hold; rest is whatever remains
+	rest := o.ordered - seconds*micro
 	_ = b[rowRoom-1]
-	binary.LittleEndian.PutUint32(b[rowOrder:], o.tail)
-	binary.LittleEndian.PutUint32(b[rowOwner:], o.owner)
-	binary.LittleEndian.PutUint64(b[rowOrdered:], uint64(o.ordered))
-	b[rowFlags], b[rowStatus] = flags, byte(o.status)
 	at := uint(rowNumbers)
 	w0 := putNumber(b, at, o.gross)
 	at += w0
@@ -97,9 +106,14 @@ func (o *order) encode(b []byte) int {
 	at += w3
 	w4 := putNumber(b, at, after)
 	at += w4
-	w5 := putNumber(b, at, int64(o.place&maxRowsPerFile))
+	w5 := putWord(b, at, o.place&maxRowsPerFile)
 	at += w5
-	binary.LittleEndian.PutUint32(b[rowWidths:], uint32(w0|w1<<4|w2<<8|w3<<12|w4<<16|w5<<20|(at-rowNumbers)<<24))
+	w6 := putNumber(b, at, rest)
+	at += w6
+	shape := uint64(w0 | w1<<4 | w2<<8 | w3<<12 | w4<<16 | w5<<20 | w6<<24 | uint(o.status&noStatus)<<28)
+	binary.LittleEndian.PutUint64(b[rowOrder:], uint64(o.tail)|uint64(o.owner)<<32)
+	binary.LittleEndian.PutUint64(b[rowShape:], shape|flags<<32|uint64(seconds)<<40)
+	binary.LittleEndian.PutUint16(b[rowSeconds+3:], uint16(seconds>>24))
 	if n := len(o.id); n > 0 {
 		at = putUvarint(b, at, uint64(n+1))
 		b[at] = o.rank
@@ -115,17 +129,20 @@ func (o *order) encode(b []byte) int {
 	at = putUvarint(b, at, uint64(o.currency))
 	at = putUvarint(b, at, uint64(len(o.orderID)))
 	at = putBytes(b, at, o.orderID)
-	at = putUvarint(b, at, uint64(len(o.mail)))
-	at = putBytes(b, at, o.mail)
-	return int(putUvarint(b, at, o.place>>40))
+	at = putUvarint(b, at, o.place>>40)
+	return int(putBytes(b, at, o.mail))
 }
 
 // putNumber writes a number in as many bytes as it takes, which it returns; the eight
 // bytes from at on may be overwritten.
 func putNumber(b []byte, at uint, v int64) (width uint) {
-	z := uint64(v)<<1 ^ uint64(v>>63)
-	binary.LittleEndian.PutUint64(b[at:], z)
-	return uint(bits.Len64(z)+7) / 8
+	return putWord(b, at, uint64(v)<<1^uint64(v>>63))
+}
+
+// putWord is putNumber for what is never negative.
+func putWord(b []byte, at uint, v uint64) (width uint) {
+	binary.LittleEndian.PutUint64(b[at:], v)
+	return uint(bits.Len64(v)+7) / 8
 }
 
 func putUvarint(b []byte, at uint, v uint64) uint {
@@ -154,12 +171,19 @@ func (o *order) decode(row []byte, dims int) {
 	o.tail, o.owner = orderTail(row), ownerTail(row)
 	o.ordered = orderedAt(row)
 	o.flags = row[rowFlags]
-	o.status = schemas.Status(row[rowStatus])
-	n := numbersOf(row)
-	o.gross, o.discount, o.refund, o.cost = n[0], n[1], n[2], n[3]
+	o.status = schemas.Status(row[rowFlags-1] >> 4)
+	if o.status == noStatus {
+		o.status = schemas.NoStatus
+	}
+	o.gross, o.discount, o.refund, o.cost = amountsOf(row)
+	shape := shapeOf(row)
 	o.updated = schemas.NoTime
 	if o.flags&flagUpdated != 0 {
-		o.updated = o.ordered + n[4]
+		after := unzigzag(shape.number(row, 4))
+		if o.flags&flagSeconds != 0 {
+			after *= micro
+		}
+		o.updated = o.ordered + after
 	}
 	r := textsOf(row)
 	o.setKey(r.text())
@@ -170,8 +194,8 @@ func (o *order) decode(row []byte, dims int) {
 	}
 	o.currency = uint32(r.uvarint())
 	o.orderID = r.text()
-	o.mail = r.text()
-	o.place = r.uvarint()<<40 | uint64(n[5])
+	o.place = r.uvarint()<<40 | shape.number(row, 5)
+	o.mail = r
 }
 
 // setKey takes rank and id from a customer key, which may be empty.
@@ -194,48 +218,54 @@ func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOrd
 
 func ownerTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOwner:]) }
 
-func orderedAt(row []byte) int64 { return int64(binary.LittleEndian.Uint64(row[rowOrdered:])) }
-
-// numbersOf are the numbers of a row.
-func numbersOf(row []byte) (n [numbers]int64) {
-	widths := binary.LittleEndian.Uint32(row[rowWidths:])
-	at := uint(rowNumbers)
-	for k := range n {
-		width := uint(widths>>(4*k)) & 15
-		n[k] = number(row, at, width)
-		at += width
+func orderedAt(row []byte) int64 {
+	seconds := int64(binary.LittleEndian.Uint64(row[rowFlags:])) << 16 >> 24
+	if shape := shapeOf(row); shape>>24&15 != 0 {
+		return seconds*micro + unzigzag(shape.number(row, 6))
 	}
-	return n
+	return seconds * micro
+}
+
+// shape is the widths of the numbers of a row.
+type shape uint32
+
+func shapeOf(row []byte) shape { return shape(binary.LittleEndian.Uint32(row[rowShape:])) }
+
+// before is how many bytes the numbers before number k take.
+func (s shape) before(k uint) uint {
+	s &= 1<<(4*k) - 1
+	pairs := uint(s&0x0f0f0f0f + s>>4&0x0f0f0f0f)
+	return pairs * 0x01010101 >> 24 & 0xff
+}
+
+// number is number k of a row with this shape, as it is written.
+func (s shape) number(row []byte, k uint) uint64 {
+	return wordAt(row, rowNumbers+s.before(k), uint(s>>(4*k))&15)
 }
 
 // amountsOf are the amounts of a row; what it has not is 0.
 func amountsOf(row []byte) (gross, discount, refund, cost int64) {
-	widths := uint(binary.LittleEndian.Uint32(row[rowWidths:]))
-	g, d, r, c := widths&15, widths>>4&15, widths>>8&15, widths>>12&15
-	return number(row, rowNumbers, g), number(row, rowNumbers+g, d), number(row, rowNumbers+g+d, r), number(row, rowNumbers+g+d+r, c)
+	s := uint(shapeOf(row))
+	g, d, r, c := s&15, s>>4&15, s>>8&15, s>>12&15
+	return unzigzag(wordAt(row, rowNumbers, g)), unzigzag(wordAt(row, rowNumbers+g, d)),
+		unzigzag(wordAt(row, rowNumbers+g+d, r)), unzigzag(wordAt(row, rowNumbers+g+d+r, c))
 }
 
-// number is the number of so many bytes at a place of a row.
-func number(row []byte, at, width uint) int64 {
-	var v uint64
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+
+// wordAt is the number of so many bytes at a place of a row.
+func wordAt(row []byte, at, width uint) (v uint64) {
 	if at+8 <= uint(len(row)) {
-		v = binary.LittleEndian.Uint64(row[at:]) & (1<<(8*width) - 1)
-	} else {
-		v = shortNumber(row, at, width)
+		return binary.LittleEndian.Uint64(row[at:]) & (1<<(8*width) - 1)
 	}
-	return int64(v>>1) ^ -int64(v&1)
-}
-
-// shortNumber reads a number near the end of its row.
-func shortNumber(row []byte, at, width uint) (v uint64) {
-	for i := width; i > 0; i-- {
+	for i := width; i > 0; i-- { // near the end of the row
 		v = v<<8 | uint64(row[at+i-1])
 	}
 	return v
 }
 
 // textsOf is a reader of what stands behind the numbers of a row.
-func textsOf(row []byte) reader { return row[rowNumbers+int(row[rowKey]):] }
+func textsOf(row []byte) reader { return row[rowNumbers+shapeOf(row).before(numbers):] }
 
 // keyOf is the customer key of a row.
 func keyOf(row []byte) []byte {
@@ -258,7 +288,8 @@ func mailOf(row []byte, dims int) []byte {
 		r.uvarint()
 	}
 	r.text()
-	return r.text()
+	r.uvarint()
+	return r
 }
 
 // orderOf are the source and the id of the order of a row.

@@ -6,8 +6,9 @@ import (
 )
 
 // rowStore keeps encoded rows by partition: byte rows in chunks, so that millions of
-// rows are a few thousand objects. A row starts with its length in two bytes; what
-// follows is the business of whoever wrote it. Chunks that memory has no room for lie in
+// rows are a few thousand objects. A row starts with its length in one byte, or,
+// where that is too short, 0 and the length in two; what follows is the business of
+// whoever wrote it. Chunks that memory has no room for lie in
 // the scratch file until their partition is loaded.
 type rowStore struct {
 	parts []rowPart
@@ -42,17 +43,35 @@ func (s *rowStore) writer() *rowWriter {
 
 // put appends a row to partition p. The row is its own encoding without the length.
 func (w *rowWriter) put(p uint32, row []byte) {
-	b := w.room(p, len(row)+2)
-	binary.LittleEndian.PutUint16(b, uint16(len(row)+2))
-	w.take(p, 2+copy(b[2:], row))
+	b := w.room(p, len(row)+3)
+	w.take(p, frame(b, copy(b[1:], row)))
 }
 
 // putOrder appends the row of an order to partition p.
 func (w *rowWriter) putOrder(p uint32, o *order) {
-	b := w.room(p, o.room()+2)
-	n := 2 + o.encode(b[2:])
-	binary.LittleEndian.PutUint16(b, uint16(n))
-	w.take(p, n)
+	b := w.room(p, o.room()+3)
+	w.take(p, frame(b, o.encode(b[1:])))
+}
+
+// frame writes the length of a row of n bytes, which stands behind the first byte of b,
+// and returns what row and length take.
+func frame(b []byte, n int) int {
+	if n < 0xff {
+		b[0] = byte(n + 1)
+		return n + 1
+	}
+	copy(b[3:], b[1:1+n])
+	b[0] = 0
+	binary.LittleEndian.PutUint16(b[1:], uint16(n+3))
+	return n + 3
+}
+
+// unframe is where the row at a place of a chunk begins and ends.
+func unframe(c []byte, at int) (from, to int) {
+	if n := int(c[at]); n > 0 {
+		return at + 1, at + n
+	}
+	return at + 3, at + int(binary.LittleEndian.Uint16(c[at+1:]))
 }
 
 // room is what is free in the open chunk of partition p, at least n bytes; take counts
@@ -190,18 +209,17 @@ func (s *rowStore) scanChunks(p int, f func(c []byte)) error {
 
 func eachRow(c []byte, ref uint64, f func(ref uint64, row []byte)) {
 	for at := 0; at < len(c); {
-		end := at + int(binary.LittleEndian.Uint16(c[at:]))
-		f(ref|uint64(at), c[at+2:end:end])
-		at = end
+		from, to := unframe(c, at)
+		f(ref|uint64(at), c[from:to:to])
+		at = to
 	}
 }
 
 // row is the row of partition p with a reference that each has given.
 func (s *rowStore) row(p int, ref uint64) []byte {
 	c := s.parts[p].chunks[ref>>16]
-	at := int(ref & 0xffff)
-	end := at + int(binary.LittleEndian.Uint16(c[at:]))
-	return c[at+2 : end]
+	from, to := unframe(c, int(ref&0xffff))
+	return c[from:to]
 }
 
 // drop forgets partition p and gives its memory back.

@@ -34,22 +34,55 @@ func (x *keyIndex) size() int {
 	return 6
 }
 
-// keyWriter is one worker's way into a keyIndex.
+// keyWriter is one worker's way into a keyIndex. What it is given comes in no order of
+// partitions, so entries without owners gather by the cache line first: a line for each
+// partition, side by side, which stay in the cache while the chunks need not.
 type keyWriter struct {
-	x *keyIndex
-	w *rowWriter
+	x     *keyIndex
+	w     *rowWriter
+	lines []keyLine // of an index without pairs
 }
+
+// keyLine holds entries, and in its last byte how many.
+type keyLine [64]byte
+
+// lineEntries is how many entries of six bytes a line holds.
+const lineEntries = 10
 
 func newKeyIndex(parts int, shift uint, pairs bool, pool *chunkPool) *keyIndex {
 	return &keyIndex{store: newRowStore(parts, pool), shift: shift, pairs: pairs}
 }
 
-func (x *keyIndex) writer() keyWriter { return keyWriter{x, x.store.writer()} }
+func (x *keyIndex) writer() *keyWriter {
+	w := &keyWriter{x: x, w: x.store.writer()}
+	if !x.pairs {
+		w.lines = make([]keyLine, len(x.store.parts))
+	}
+	return w
+}
 
 func (w *keyWriter) put(hash uint64, home uint32) {
-	d := w.w.fixed(uint32(hash>>w.x.shift), 6)
-	binary.LittleEndian.PutUint32(d[entryKey:], tail(hash, w.x.shift))
-	binary.LittleEndian.PutUint16(d[entryHome:], uint16(home))
+	p := uint32(hash >> w.x.shift)
+	line := &w.lines[p]
+	n := uint(line[63])
+	binary.LittleEndian.PutUint64(line[6*(n%lineEntries):], uint64(tail(hash, w.x.shift))|uint64(home&0xffff)<<32)
+	if n++; n == lineEntries {
+		copy(w.w.fixed(p, 6*lineEntries), line[:])
+		n = 0
+	}
+	line[63] = byte(n)
+}
+
+// close hands everything over to the index.
+func (w *keyWriter) close() {
+	for p := range w.lines {
+		if line := &w.lines[p]; line[63] > 0 {
+			n := 6 * int(line[63])
+			copy(w.w.fixed(uint32(p), n), line[:n])
+		}
+	}
+	w.lines = nil
+	w.w.close()
 }
 
 func (w *keyWriter) putPair(hash uint64, home uint32, owner uint64) {

@@ -35,7 +35,7 @@ func TestSuspects(t *testing.T) {
 				}
 				entries = append(entries, e)
 			}
-			writers := []keyWriter{x.writer(), x.writer()}
+			writers := []*keyWriter{x.writer(), x.writer()}
 			owners, times := map[uint64]map[uint64]bool{}, map[uint64]int{}
 			for i, e := range entries {
 				if pairs {
@@ -51,7 +51,7 @@ func TestSuspects(t *testing.T) {
 				times[key]++
 			}
 			for _, w := range writers {
-				w.w.close()
+				w.close()
 			}
 			l := &Ledger{rules: Rules{Threads: 2}, pools: pools}
 			suspects := newRowStore(8, pool)
