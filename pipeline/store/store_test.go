@@ -1,11 +1,14 @@
 package store_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"gocloud.dev/blob/memblob"
+
+	"github.com/cohortline/cohortline/internal/objectstore"
 
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/pipeline/store/storetest"
@@ -94,4 +97,38 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bucketAt opens a store of its own below the bucket of a server.
+func bucketAt(server objectstore.Store) func(t *testing.T) store.Store {
+	n := 0
+	return func(t *testing.T) store.Store {
+		n++
+		s, err := store.Open(t.Context(), fmt.Sprintf("%s/of test %d%s", server.Address, n, server.Options))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+}
+
+func TestS3(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "exports"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, bucketAt(objectstore.S3(t, root)))
+}
+
+func TestGCS(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "exports"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, bucketAt(objectstore.GCS(t, root)))
 }
