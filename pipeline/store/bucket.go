@@ -115,6 +115,10 @@ func (s *bucket) List(ctx context.Context, prefix string) ([]Object, error) {
 	return list, nil
 }
 
+// Leftovers of a bucket are uploads that were not completed; the bucket's own life cycle
+// rules remove them.
+func (s *bucket) Leftovers(context.Context) ([]Object, error) { return nil, nil }
+
 func (s *bucket) Copy(ctx context.Context, from, to string) error {
 	return s.failed(from, "cannot be copied", s.b.Copy(ctx, s.prefix+to, s.prefix+from, nil))
 }

@@ -180,6 +180,13 @@ func (f *folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 }
 
 func (f *folder) List(ctx context.Context, prefix string) ([]Object, error) {
+	return f.walk(ctx, prefix, false)
+}
+
+func (f *folder) Leftovers(ctx context.Context) ([]Object, error) { return f.walk(ctx, "", true) }
+
+// walk lists the files below a prefix, or the temporary ones.
+func (f *folder) walk(ctx context.Context, prefix string, begun bool) ([]Object, error) {
 	root, err := f.file(strings.TrimSuffix(prefix, "/"))
 	if prefix == "" {
 		root, err = f.root, nil
@@ -192,7 +199,7 @@ func (f *folder) List(ctx context.Context, prefix string) ([]Object, error) {
 		if errors.Is(err, fs.ErrNotExist) { // removed since its folder was listed
 			return nil
 		}
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), temporary) {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), temporary) != begun {
 			return err
 		}
 		info, err := e.Info()

@@ -29,6 +29,9 @@ type Store interface {
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// List lists the objects below a prefix that ends at a slash, by name.
 	List(ctx context.Context, prefix string) ([]Object, error)
+	// Leftovers lists what writers that have died, or are still at work, have begun to write.
+	// They are no objects; Remove removes them.
+	Leftovers(ctx context.Context) ([]Object, error)
 	// Copy makes an object the content of another name as well, replacing what is there.
 	Copy(ctx context.Context, from, to string) error
 	// Remove deletes an object; to remove what is not there is no error.
