@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,8 +136,8 @@ func orphans(t *testing.T, s store.Store) (names []string) {
 		}
 	}
 	for _, o := range objects {
-		ext := filepath.Ext(o.Name)
-		if !known[o.Name] && !(strings.HasPrefix(o.Name, "runs/as_of=") && (ext == ".json" || ext == ".done" || ext == ".lease")) {
+		record := strings.HasPrefix(o.Name, "runs/as_of=") && slices.Contains([]string{".json", ".done", ".lease"}, filepath.Ext(o.Name))
+		if !known[o.Name] && !record {
 			names = append(names, o.Name)
 		}
 	}

@@ -126,8 +126,8 @@ func (c *sweep) partition(ctx context.Context, p string, objects []store.Object)
 	for _, x := range list {
 		fresh := x.manifest != nil && x.manifest.Status == Abandoned && c.r.Now.Sub(x.manifest.EndedAt) < max(minAbandoned, c.r.Keep)
 		for _, o := range x.objects {
-			record := strings.HasPrefix(o.Name, "runs/")
-			if !referred[o.Name] && !(record && (fresh || x == last)) {
+			needed := strings.HasPrefix(o.Name, "runs/") && (fresh || x == last)
+			if !referred[o.Name] && !needed {
 				c.remove = append(c.remove, o)
 			}
 		}

@@ -75,7 +75,8 @@ func (f *Faults) Holder(ctx context.Context, name string) (store.Holder, error) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.held[name] && !(f.Mode == Kill && f.At > 0 && f.n >= f.At) {
+	dead := f.Mode == Kill && f.At > 0 && f.n >= f.At
+	if f.held[name] && !dead {
 		return store.Somebody, nil
 	}
 	return store.Nobody, nil
