@@ -1,0 +1,93 @@
+package ltv
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// living is a customer alive at the age: λ ~ Gamma(r + x, α + T) and p ~ Beta(a, b + k), independent.
+func (g geometric) living(frequency int, age float64) Living {
+	b := g.b + float64(frequency+g.first)
+	return &geometricLiving{
+		poissonGamma: poissonGamma{g.r + float64(frequency), g.alpha + age},
+		a:            g.a,
+		b:            b,
+		loss:         betaNodes(g.a, b),
+	}
+}
+
+// geometricLiving is a living customer with a rate ~ Gamma(shape, time) who is lost after
+// each purchase to come with probability p ~ Beta(a, b).
+type geometricLiving struct {
+	poissonGamma
+	a, b float64
+	loss *nodes // of p
+	rate *nodes // of the rate times time, made when first needed
+}
+
+// Alive is E[(1 + p·t/time)^−shape], by quadrature.
+func (g *geometricLiving) Alive(t float64) float64 {
+	u := t / g.time
+	return g.loss.mean(func(p float64) float64 { return math.Exp(-g.shape * math.Log1p(p*u)) })
+}
+
+// Expected is E[(1 − (1 + p·t/time)^−shape)/p], by quadrature; the closed form with ₂F₁
+// loses its digits near a = 1 and is no number at a + b < 1.
+func (g *geometricLiving) Expected(t float64) float64 {
+	u := t / g.time
+	return g.loss.mean(func(p float64) float64 {
+		if p*u < 1e-300 {
+			return g.shape * u
+		}
+		return -math.Expm1(-g.shape*math.Log1p(p*u)) / p
+	})
+}
+
+// Count for n > 0: alive after all n, or lost at the last while at least n would have come.
+func (g *geometricLiving) Count(n int, t float64) float64 {
+	switch {
+	case n < 0:
+		return 0
+	case t <= 0 && n == 0:
+		return 1
+	case t <= 0:
+		return 0
+	case n == 0:
+		return math.Exp(g.logCount(0, t))
+	}
+	survived, _ := rising(g.b, n)
+	chances, _ := rising(g.a+g.b, n)
+	logAll := survived - chances                                     // ln E[(1 − p)ⁿ]
+	logLast := logAll + math.Log(g.a/(g.b+float64(n)-1))             // ln E[p (1 − p)ⁿ⁻¹]
+	atLeast := mathext.RegIncBeta(float64(n), g.shape, t/(g.time+t)) // n purchases or more within t
+	return math.Exp(logAll+g.logCount(n, t)) + math.Exp(logLast)*atLeast
+}
+
+// Discounted is E[λ/(λp + rate)], over the rate of purchase and the loss.
+func (g *geometricLiving) Discounted(rate float64) float64 {
+	if !(rate > 0) {
+		if rate == 0 && g.a > 1 { // E[1/p]
+			return (g.a + g.b - 1) / (g.a - 1)
+		}
+		return math.Inf(1)
+	}
+	if g.rate == nil {
+		g.rate = gammaNodes(g.shape)
+	}
+	d := rate * g.time
+	return g.rate.mean(func(l float64) float64 {
+		var sum float64
+		for i, p := range g.loss.at {
+			sum += g.loss.weight[i] / (l*p + d)
+		}
+		return l * sum
+	})
+}
+
+// Quiet lets time pass without a purchase, which tells something of the rate, not of the loss.
+func (g *geometricLiving) Quiet(t float64) Living {
+	quiet := *g
+	quiet.time += t
+	return &quiet
+}
