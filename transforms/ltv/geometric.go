@@ -115,7 +115,7 @@ func (l *ladder) to(n int) {
 func fitGeometric(s *Summary, name string, first int) Fit {
 	p := &problem{model: name, names: []string{"r", "α", "a", "b"}, customers: s.customers, limits: geometricLimits}
 	if s.repeaters < MinRepeaters {
-		return Fit{Model: p.model, Parameters: p.names, Customers: s.customers, Verdict: tooFew(s.repeaters, "repeaters")}
+		return p.unfit(s.repeaters, "repeaters")
 	}
 	on := func(s *Summary) func(theta, gradient []float64) float64 {
 		return func(theta, gradient []float64) float64 {

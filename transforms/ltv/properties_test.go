@@ -44,8 +44,20 @@ func families() []family {
 			typical: []float64{.5248, 6.1831, .8914, 1.6140},
 			frail:   []float64{.11, 2.24, .31, .50},
 		},
+		{
+			name:    "Pareto/NBD",
+			fit:     func(s *Summary) (Model, Fit) { m, f := FitParetoNBD(s); return m, f },
+			likely:  func(p []float64, s *Summary, g []float64) float64 { return pareto(p).likelihood(s, g) },
+			one:     func(p []float64, c RFM) float64 { return pareto(p).LogLikelihood(c) },
+			model:   func(p []float64) Model { return pareto(p) },
+			times:   []bool{false, true, false, true},
+			typical: []float64{.5533, 10.5777, .6062, 11.6687},
+			frail:   []float64{.2, 30, 1, 2},
+		},
 	}
 }
+
+func pareto(p []float64) ParetoNBD { return ParetoNBD{p[0], p[1], p[2], p[3]} }
 
 func bg(p []float64) BGNBD   { return BGNBD{p[0], p[1], p[2], p[3]} }
 func mbg(p []float64) MBGNBD { return MBGNBD{p[0], p[1], p[2], p[3]} }
@@ -127,7 +139,7 @@ func TestPredictionsAreMonotone(t *testing.T) {
 					if !(Alive(m, c, after) <= m.Alive(c) && Alive(m, c, after*7) <= Alive(m, c, after) && Alive(m, c, after) >= 0) {
 						t.Errorf("%v: P(alive) does not fall after %v", c, after)
 					}
-					if !(NoPurchase(m, c, after*7) <= NoPurchase(m, c, after)) {
+					if !(NoPurchase(m, c, after*7) <= NoPurchase(m, c, after)+1e-13) {
 						t.Errorf("%v: P(no purchase) does not fall after %v", c, after)
 					}
 				}

@@ -38,11 +38,12 @@ type Row struct {
 // distinct rows, sorted by frequency, age and recency. A million customers with dates
 // are some ten or hundred thousand rows.
 type Summary struct {
-	rows      []Row
-	groups    []group
-	times     []float64 // the distinct recencies and ages, ascending
-	recencyAt []int32   // by row, the place of its recency in times
-	ageAt     []int32
+	rows       []Row
+	groups     []group
+	times      []float64 // the distinct recencies and ages, ascending
+	recencyAt  []int32   // by row, the place of its recency in times
+	ageAt      []int32
+	groupTimes [][]int32 // by group, the places of its times, ascending
 
 	customers, repeaters, purchases, meanAge float64
 }
@@ -143,6 +144,11 @@ func summarise(rows []Row) *Summary {
 	}
 	for i, r := range rows {
 		s.recencyAt[i], s.ageAt[i] = place[r.Recency], place[r.Age]
+	}
+	for _, g := range s.groups {
+		at := slices.Concat(s.recencyAt[g.from:g.to], s.ageAt[g.from:g.to])
+		slices.Sort(at)
+		s.groupTimes = append(s.groupTimes, slices.Clip(slices.Compact(at)))
 	}
 	return s
 }

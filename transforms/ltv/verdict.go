@@ -38,9 +38,10 @@ func (v Verdict) Usable() bool { return v.Kind == Converged || v.Kind == Ridge }
 // Gamma-Gamma: with a spend) from which parameters are estimated.
 const MinRepeaters = 10
 
-// tooFew is the verdict when there are fewer.
-func tooFew(found float64, what string) Verdict {
-	return Verdict{TooFew, fmt.Sprintf("too few %s: %.0f, needs %d; pool segments or wait for more history", what, found, MinRepeaters)}
+// unfit is the fit of a summary with fewer.
+func (p *problem) unfit(found float64, what string) Fit {
+	return Fit{Model: p.model, Parameters: p.names, Customers: p.customers, Verdict: Verdict{TooFew,
+		fmt.Sprintf("too few %s: %.0f, needs %d; pool segments or wait for more history", what, found, MinRepeaters)}}
 }
 
 // A direction whose standard error is above three in the logarithm, a factor of twenty
