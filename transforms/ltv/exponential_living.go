@@ -28,13 +28,8 @@ func (e *exponentialLiving) Expected(t float64) float64 {
 // Count adds up: alive at t after n purchases, or lost at a moment before t with n until
 // then, integrated over the moment.
 func (e *exponentialLiving) Count(n int, t float64) float64 {
-	switch {
-	case n < 0:
-		return 0
-	case t <= 0 && n == 0:
-		return 1
-	case t <= 0:
-		return 0
+	if n < 0 || t <= 0 {
+		return certain(n)
 	}
 	sum := e.Alive(t) * math.Exp(e.logCount(n, t))
 	loss := ParetoNBD{Alpha: e.time, S: e.s, Beta: e.beta}

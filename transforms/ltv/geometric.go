@@ -143,7 +143,7 @@ var geometricLimits = []meaning{
 	{"a, b → ∞", sameLoss},
 	{"b → ∞", neverLost},
 	{"a, b → 0", "customers are lost at once or never; predictions hold, a and b mean nothing by themselves"},
-	{"any a", "no customer was silent long enough to say anything of loss"},
+	{"any a", "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
 	{"r, α → ∞", sameRate},
 	{"r → ∞", sameRate},
 }

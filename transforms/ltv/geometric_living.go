@@ -46,15 +46,8 @@ func (g *geometricLiving) Expected(t float64) float64 {
 
 // Count for n > 0: alive after all n, or lost at the last while at least n would have come.
 func (g *geometricLiving) Count(n int, t float64) float64 {
-	switch {
-	case n < 0:
-		return 0
-	case t <= 0 && n == 0:
-		return 1
-	case t <= 0:
-		return 0
-	case n == 0:
-		return math.Exp(g.logCount(0, t))
+	if n <= 0 || t <= 0 {
+		return g.poissonGamma.Count(n, t)
 	}
 	survived, _ := rising(g.b, n)
 	chances, _ := rising(g.a+g.b, n)

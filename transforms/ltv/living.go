@@ -1,7 +1,5 @@
 package ltv
 
-import "math"
-
 // Model is a fitted model of purchases in continuous time. Everything it predicts is
 // made of two things: whether the customer is alive at the end of observation, and
 // what a living customer with that history does from then on.
@@ -87,19 +85,4 @@ func Predict(m Model, s *Summary, t float64) []Prediction {
 		list[i] = Prediction{p, p * alive, p * expected, 1 - p + p*none}
 	}
 	return list
-}
-
-// poissonGamma is the purchases of a customer who is never lost, with a rate of
-// Gamma(shape, time): the negative binomial process.
-type poissonGamma struct{ shape, time float64 }
-
-// logCount is the logarithm of the probability of n purchases within t > 0.
-func (g poissonGamma) logCount(n int, t float64) float64 {
-	none := -g.shape * math.Log1p(t/g.time)
-	if n == 0 {
-		return none
-	}
-	x := float64(n)
-	value, _ := rising(g.shape, n)
-	return value - lgamma(x+1) + none - x*math.Log1p(g.time/t)
 }

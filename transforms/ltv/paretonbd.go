@@ -54,7 +54,7 @@ func FitParetoNBD(s *Summary) (ParetoNBD, Fit) {
 		{"s → 0", neverLost},
 		{"s, β → ∞", sameLoss},
 		{"β → ∞", neverLost},
-		{"any s", "no customer was silent long enough to say anything of loss"},
+		{"any s", "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
 		{"r, α → ∞", sameRate},
 		{"r → ∞", sameRate},
 	}}

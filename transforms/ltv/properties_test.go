@@ -54,6 +54,16 @@ func families() []family {
 			typical: []float64{.5533, 10.5777, .6062, 11.6687},
 			frail:   []float64{.2, 30, 1, 2},
 		},
+		{
+			name:    "NBD",
+			fit:     func(s *Summary) (Model, Fit) { m, f := FitNBD(s); return m, f },
+			likely:  func(p []float64, s *Summary, g []float64) float64 { return NBD{p[0], p[1]}.likelihood(s, g) },
+			one:     func(p []float64, c RFM) float64 { return NBD{p[0], p[1]}.LogLikelihood(c) },
+			model:   func(p []float64) Model { return NBD{p[0], p[1]} },
+			times:   []bool{false, true},
+			typical: []float64{.3848, 12.07},
+			frail:   []float64{5, 3},
+		},
 	}
 }
 
@@ -84,7 +94,7 @@ func TestGradients(t *testing.T) {
 			}
 			nearly(t, "sum over customers", value, sum, 1e-11)
 			for i := range theta {
-				step := 1e-5 * theta[i]
+				step := 5e-4 * theta[i]
 				at := func(d float64) float64 {
 					moved := slices.Clone(theta)
 					moved[i] += d
