@@ -1,0 +1,89 @@
+package ltv
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// The scenarios have the mean and the covariance that they stand for.
+func TestScenarios(t *testing.T) {
+	_, f := FitBGNBD(cdnowSummary(t))
+	list := f.Scenarios()
+	if len(list) != 8 {
+		t.Fatalf("%d scenarios of four parameters, want 8", len(list))
+	}
+	for i := range f.Values {
+		for j := range f.Values {
+			var mean, product float64
+			for _, s := range list {
+				a, b := math.Log(s[i]/f.Values[i]), math.Log(s[j]/f.Values[j])
+				mean += a / 8
+				product += a * b / 8
+			}
+			near(t, fmt.Sprint("mean ", i), mean, 0, 1e-12)
+			near(t, fmt.Sprint("covariance ", i, j), product, f.Covariance[i][j], 1e-12)
+		}
+	}
+	ridge := Fit{Values: []float64{1, 2}}
+	if list := ridge.Scenarios(); len(list) != 1 || list[0][1] != 2 {
+		t.Errorf("scenarios without standard errors are %v, want the estimates", list)
+	}
+}
+
+func TestOrders(t *testing.T) {
+	c := RFM{7, 29.4, 38.9}
+	d := Orders([]Model{bgnbdCDNOW}, c, 39, 1e-12)
+	var sum float64
+	for n, p := range d {
+		sum += p
+		if n < 30 {
+			nearly(t, fmt.Sprint("P ", n), p, Count(bgnbdCDNOW, c, n, 39), 1e-9)
+		}
+	}
+	near(t, "sum", sum, 1, 1e-12)
+	nearly(t, "mean", d.Mean(), Expected(bgnbdCDNOW, c, 39), 1e-8)
+	if low, high := d.Quantile(.1), d.Quantile(.9); low != 0 || high < 7 || high > 9 {
+		t.Errorf("80 %% of the customers like %v buy %d to %d times", c, low, high)
+	}
+	if q := (Distribution{.5, .25, .25}); q.Quantile(.5) != 0 || q.Quantile(.51) != 1 || q.Quantile(1) != 2 {
+		t.Errorf("quantiles of %v: %d %d %d", q, q.Quantile(.5), q.Quantile(.51), q.Quantile(1))
+	}
+	// Two scenarios: the mean of both.
+	other := mbgnbdCDNOW
+	both := Orders([]Model{bgnbdCDNOW, other}, RFM{0, 0, 39}, 20, 1e-9)
+	nearly(t, "two scenarios", both[0], (Count(bgnbdCDNOW, RFM{0, 0, 39}, 0, 20)+Count(other, RFM{0, 0, 39}, 0, 20))/2, 1e-12)
+}
+
+// The distribution of the value is that of simulated purchases.
+func TestValue(t *testing.T) {
+	orders := Distribution{.4, .3, .2, .1}
+	g := GammaGamma{6.25, 3.74, 15.44}
+	spend := Spend{2, 22}
+	v := NewValue(orders, []GammaGamma{g}, spend)
+	const n = 200000
+	random := newSource(3)
+	var below float64
+	median := v.Quantile(.8)
+	near(t, "P at the quantile", v.AtMost(median), .8, 1e-5)
+	for range n {
+		u, count := random.Float64(), 0
+		for u > orders[count] {
+			u -= orders[count]
+			count++
+		}
+		scale := random.gamma(g.P*2+g.Q) / (g.V + 2*22)
+		var sum float64
+		for range count {
+			sum += random.gamma(g.P) / scale
+		}
+		if sum <= median {
+			below++
+		}
+	}
+	near(t, "share of simulated customers below", below/n, .8, 4*math.Sqrt(.16/n))
+	near(t, "nothing", v.AtMost(0), .4, 0)
+	near(t, "negative", v.AtMost(-1), 0, 0)
+	near(t, "quantile of nothing", v.Quantile(.3), 0, 0)
+	near(t, "everything", v.AtMost(1e12), 1, 1e-9)
+}
