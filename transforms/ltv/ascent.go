@@ -9,9 +9,8 @@ import (
 // ascent is Newton's method on the logarithms of the parameters, inside a box: the
 // Hessian comes from differences of the analytic gradient, its eigenvalues are taken
 // as curvatures whatever their sign, so that saddles are left, and a step that does
-// not go uphill is halved. With four parameters at most this needs fewer looks at
-// the data than methods that learn the curvature on the way, and the last Hessian is
-// the one the standard errors need.
+// not go uphill is halved. A Hessian serves as long as the steps it gives are good; the
+// last one is that of the top, which the standard errors need.
 type ascent struct {
 	evaluate    func(y, gradient []float64) float64
 	low, high   []float64
@@ -30,37 +29,52 @@ type summit struct {
 }
 
 const (
-	mostSteps = 100
+	mostSteps = 200
 	// A climb ends when Newton's model promises less than this to the log-likelihood:
 	// a ten-thousandth of a standard error.
 	smallestGain = 1e-8
 	longestStep  = 1.5  // in a logarithm
-	difference   = 1e-4 // for the Hessian: truncation and rounding are both about 1e-8
+	difference   = 1e-6 // for the Hessian: truncation and rounding are both about 1e-6 of it
+	// A step is good when the next promises this many times less.
+	goodStep = 50
 )
 
-func (o *ascent) climb(start []float64) *summit {
+// climb starts somewhere, with the information there if it is known about.
+func (o *ascent) climb(start []float64, information *mat.SymDense) *summit {
 	n := len(start)
-	s := &summit{at: make([]float64, n), gradient: make([]float64, n), atBound: make([]int, n)}
+	s := &summit{at: make([]float64, n), gradient: make([]float64, n), atBound: make([]int, n), information: information}
 	for i, y := range start {
 		s.at[i] = min(max(y, o.low[i]), o.high[i])
 	}
 	s.value = o.look(s.at, s.gradient)
+	exact, last := false, math.Inf(1)
 	for range mostSteps {
-		s.information = o.curvature(s)
-		step, gain := o.step(s)
-		if math.IsNaN(gain) {
-			return s
+		if s.information == nil {
+			s.information, exact = o.curvature(s), true
 		}
-		if gain < smallestGain {
+		step, gain := o.step(s)
+		switch {
+		case math.IsNaN(gain):
+			return s
+		case !exact && (gain < smallestGain || gain > last/goodStep):
+			s.information = nil
+			continue
+		case gain < smallestGain:
 			// The promise is worth one step more, which costs one look.
 			o.take(s, step, true)
 			s.converged = true
 			return s
 		}
 		if !o.take(s, step, false) {
-			return s
+			if exact {
+				// Nothing goes up any more: rounding, if little was promised.
+				s.converged = gain < 1e-4
+				return s
+			}
+			s.information = nil
+			continue
 		}
-		s.moved = true
+		s.moved, exact, last = true, false, gain
 	}
 	return s
 }
@@ -70,20 +84,18 @@ func (o *ascent) look(y, gradient []float64) float64 {
 	return o.evaluate(y, gradient)
 }
 
-// curvature is the negative Hessian by central differences of the gradient.
+// curvature is the negative Hessian by differences of the gradient.
 func (o *ascent) curvature(s *summit) *mat.SymDense {
 	n := len(s.at)
 	rows := make([][]float64, n)
-	y, back := make([]float64, n), make([]float64, n)
+	y := make([]float64, n)
 	for i := range rows {
 		rows[i] = make([]float64, n)
 		copy(y, s.at)
-		y[i] = s.at[i] + difference
+		y[i] += difference
 		o.look(y, rows[i])
-		y[i] = s.at[i] - difference
-		o.look(y, back)
-		for j := range back {
-			rows[i][j] = (back[j] - rows[i][j]) / (2 * difference)
+		for j := range rows[i] {
+			rows[i][j] = (s.gradient[j] - rows[i][j]) / difference
 		}
 	}
 	m := mat.NewSymDense(n, nil)

@@ -43,9 +43,11 @@ type problem struct {
 	customers float64
 	// evaluate returns the log-likelihood at θ and adds its gradient by θ to a zeroed slice.
 	evaluate func(theta, gradient []float64) float64
-	// rough evaluates a smaller sample, to choose among starts; nil when evaluate is cheap.
-	rough  func(theta, gradient []float64) float64
-	starts [][]float64
+	// rough evaluates a sample, to choose among starts, and sampled is its share of the
+	// customers; nil when evaluate is cheap.
+	rough   func(theta, gradient []float64) float64
+	sampled float64
+	starts  [][]float64
 	// low and high bound θ: what lies beyond differs from the bound by nothing that data can show.
 	low, high []float64
 	// limits say what a ridge means, the first that applies.
@@ -62,7 +64,7 @@ func (p *problem) fit() Fit {
 	}
 	var best *summit
 	for _, start := range p.starts {
-		s := o.climb(logs(start))
+		s := o.climb(logs(start), nil)
 		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
 			best = s
 		}
@@ -75,7 +77,12 @@ func (p *problem) fit() Fit {
 	if p.rough != nil {
 		o.evaluate = inLogs(p.evaluate)
 		o.evaluations = 0
-		best = o.climb(best.at)
+		var known *mat.SymDense
+		if best.converged {
+			best.information.ScaleSym(1/p.sampled, best.information)
+			known = best.information
+		}
+		best = o.climb(best.at, known)
 		f.Evaluations += o.evaluations
 	}
 	f.LogLikelihood = best.value

@@ -48,6 +48,7 @@ func FitGammaGamma(s *SpendSummary) (GammaGamma, Fit) {
 		p.rough = func(theta, gradient []float64) float64 {
 			return GammaGamma{theta[0], theta[1], theta[2]}.likelihood(rough, gradient)
 		}
+		p.sampled = rough.customers / s.customers
 	}
 	p.low = []float64{shapeLow, shapeLow, s.mean * shapeLow}
 	p.high = []float64{shapeHigh, shapeHigh, s.mean * shapeHigh * 50}

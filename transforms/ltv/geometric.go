@@ -124,7 +124,7 @@ func fitGeometric(s *Summary, name string, first int) Fit {
 	}
 	p.evaluate = on(s)
 	if rough := s.thin(thinned); rough != s {
-		p.rough = on(rough)
+		p.rough, p.sampled = on(rough), rough.customers/s.customers
 	}
 	low, high := timeBounds(s)
 	p.low = []float64{shapeLow, low, shapeLow, shapeLow}

@@ -42,7 +42,7 @@ type Summary struct {
 	groups     []group
 	times      []float64 // the distinct recencies and ages, ascending
 	recencyAt  []int32   // by row, the place of its recency in times
-	ageAt      []int32
+	ageAt      []int32   // by row, the place of its age in times
 	groupTimes [][]int32 // by group, the places of its times, ascending
 
 	customers, repeaters, purchases, meanAge float64
@@ -55,35 +55,13 @@ type group struct{ frequency, from, to int }
 // customer in order, the place of its row in Rows. The order of the customers does
 // not matter. An error names the first customer that cannot be.
 func Compress(customers []RFM) (*Summary, []int32, error) {
-	place := make(map[RFM]int32, len(customers)/4)
-	var rows []Row
-	at := make([]int32, len(customers))
-	for i, c := range customers {
-		if err := c.check(); err != nil {
+	for i := range customers {
+		if err := customers[i].check(); err != nil {
 			return nil, nil, fmt.Errorf("customer %d: %w", i, err)
 		}
-		p, found := place[c]
-		if !found {
-			p = int32(len(rows))
-			place[c] = p
-			rows = append(rows, Row{RFM: c})
-		}
-		rows[p].Customers++
-		at[i] = p
 	}
-	order := make([]int32, len(rows))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return compareRFM(rows[a].RFM, rows[b].RFM) })
-	sorted, rank := make([]Row, len(rows)), make([]int32, len(rows))
-	for i, p := range order {
-		sorted[i], rank[p] = rows[p], int32(i)
-	}
-	for i, p := range at {
-		at[i] = rank[p]
-	}
-	return summarise(sorted), at, nil
+	s, at := distinct(len(customers), func(i int) *RFM { return &customers[i] }, func(int) float64 { return 1 })
+	return s, at, nil
 }
 
 // NewSummary takes rows that are counted already, in any order; equal ones are added.
@@ -97,35 +75,59 @@ func NewSummary(rows []Row) (*Summary, error) {
 			return nil, fmt.Errorf("row %d: %v customers: need a positive number", i, r.Customers)
 		}
 	}
-	sorted := slices.Clone(rows)
-	slices.SortFunc(sorted, func(a, b Row) int {
-		return cmp.Or(compareRFM(a.RFM, b.RFM), cmp.Compare(a.Customers, b.Customers))
-	})
-	var distinct []Row
-	for _, r := range sorted {
-		if n := len(distinct); n > 0 && distinct[n-1].RFM == r.RFM {
-			distinct[n-1].Customers += r.Customers
-			continue
-		}
-		distinct = append(distinct, r)
+	// Equal rows are added in the order of their weights, which is no order of the input.
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Customers, b.Customers) })
+	s, _ := distinct(len(rows), func(i int) *RFM { return &rows[i].RFM }, func(i int) float64 { return rows[i].Customers })
+	return s, nil
+}
+
+// distinct sorts n customers by counting, as there are far fewer times and frequencies
+// than customers, and adds the weights of equal ones.
+func distinct(n int, customer func(int) *RFM, weight func(int) float64) (*Summary, []int32) {
+	times, counts := newCodes(), newCodes()
+	list := make([]coded, n)
+	for i := range list {
+		c := customer(i)
+		list[i] = coded{times.code(c.Recency), times.code(c.Age), counts.code(float64(c.Frequency)), int32(i)}
 	}
-	return summarise(distinct), nil
+	s := new(Summary)
+	var rank []int32
+	s.times, rank = times.sorted()
+	frequencies, rankOfCount := counts.sorted()
+	spare := make([]coded, n)
+	sortByRank(spare, list, func(c *coded) int32 { c.recency = rank[c.recency]; return c.recency }, len(rank))
+	sortByRank(list, spare, func(c *coded) int32 { c.age = rank[c.age]; return c.age }, len(rank))
+	sortByRank(spare, list, func(c *coded) int32 { c.frequency = rankOfCount[c.frequency]; return c.frequency }, len(frequencies))
+	at := make([]int32, n)
+	var weights []float64
+	for i, c := range spare {
+		if i == 0 || c.recency != spare[i-1].recency || c.age != spare[i-1].age || c.frequency != spare[i-1].frequency {
+			list[len(weights)] = c
+			weights = append(weights, 0)
+		}
+		row := len(weights) - 1
+		weights[row] += weight(int(c.customer))
+		at[c.customer] = int32(row)
+	}
+	rows := len(weights)
+	s.rows, s.recencyAt, s.ageAt = make([]Row, rows), make([]int32, rows), make([]int32, rows)
+	for r, c := range list[:rows] {
+		s.rows[r] = Row{RFM{int(frequencies[c.frequency]), s.times[c.recency], s.times[c.age]}, weights[r]}
+		s.recencyAt[r], s.ageAt[r] = c.recency, c.age
+	}
+	s.sum()
+	return s, at
 }
 
-func compareRFM(a, b RFM) int {
-	return cmp.Or(cmp.Compare(a.Frequency, b.Frequency), cmp.Compare(a.Age, b.Age), cmp.Compare(a.Recency, b.Recency))
-}
-
-// summarise indexes distinct sorted rows.
-func summarise(rows []Row) *Summary {
-	s := &Summary{rows: rows, recencyAt: make([]int32, len(rows)), ageAt: make([]int32, len(rows))}
-	s.times = make([]float64, 0, 2*len(rows))
-	for i, r := range rows {
-		if i == 0 || r.Frequency != rows[i-1].Frequency {
+// sum computes what depends on the rows.
+func (s *Summary) sum() {
+	for i := range s.rows {
+		r := &s.rows[i]
+		if i == 0 || r.Frequency != s.rows[i-1].Frequency {
 			s.groups = append(s.groups, group{r.Frequency, i, i})
 		}
 		s.groups[len(s.groups)-1].to = i + 1
-		s.times = append(s.times, r.Recency, r.Age)
 		s.customers += r.Customers
 		s.purchases += r.Customers * float64(r.Frequency)
 		s.meanAge += r.Customers * r.Age
@@ -136,21 +138,20 @@ func summarise(rows []Row) *Summary {
 	if s.customers > 0 {
 		s.meanAge /= s.customers
 	}
-	slices.Sort(s.times)
-	s.times = slices.Clip(slices.Compact(s.times))
-	place := make(map[float64]int32, len(s.times))
-	for i, t := range s.times {
-		place[t] = int32(i)
-	}
-	for i, r := range rows {
-		s.recencyAt[i], s.ageAt[i] = place[r.Recency], place[r.Age]
-	}
-	for _, g := range s.groups {
-		at := slices.Concat(s.recencyAt[g.from:g.to], s.ageAt[g.from:g.to])
+	seen := make([]int32, len(s.times)) // the last group that has the time, from 1
+	for g, group := range s.groups {
+		var at []int32
+		for _, list := range [2][]int32{s.recencyAt[group.from:group.to], s.ageAt[group.from:group.to]} {
+			for _, t := range list {
+				if seen[t] != int32(g+1) {
+					seen[t] = int32(g + 1)
+					at = append(at, t)
+				}
+			}
+		}
 		slices.Sort(at)
-		s.groupTimes = append(s.groupTimes, slices.Clip(slices.Compact(at)))
+		s.groupTimes = append(s.groupTimes, at)
 	}
-	return s
 }
 
 // Rows are the distinct rows, sorted by frequency, age and recency; not to be changed.
@@ -173,5 +174,6 @@ func (s *Summary) thin(most int) *Summary {
 	for i := step / 2; i < len(s.rows); i += step {
 		rows = append(rows, s.rows[i])
 	}
-	return summarise(rows)
+	sample, _ := distinct(len(rows), func(i int) *RFM { return &rows[i].RFM }, func(i int) float64 { return rows[i].Customers })
+	return sample
 }

@@ -54,23 +54,24 @@ func (p *problem) judge(o *ascent, s *summit) Verdict {
 	if s.information == nil || math.IsNaN(s.value) || math.IsInf(s.value, 0) {
 		return Verdict{Stopped, "stopped: the log-likelihood has no finite slope here; check the rows for values out of all proportion"}
 	}
+	if !s.converged {
+		return Verdict{Stopped, fmt.Sprintf("stopped after %d evaluations before the top; the estimates are the best point seen", o.evaluations)}
+	}
 	var where []string
 	for i, side := range s.atBound {
 		if side != 0 {
 			where = append(where, p.names[i]+" → "+limit(side))
 		}
 	}
-	flat := false
-	if value, direction, ok := s.flattest(); !ok {
+	value, direction, ok := s.flattest()
+	switch {
+	case !ok:
 		return Verdict{Stopped, "stopped: the Hessian cannot be decomposed"}
-	} else if flat = value < flattest; flat {
+	case value < flattest:
 		where = append(where, p.along(o, s, direction)...)
 	}
-	switch {
-	case len(where) > 0:
+	if len(where) > 0 {
 		return p.ridge(strings.Join(where, ", "))
-	case !s.converged:
-		return Verdict{Stopped, fmt.Sprintf("stopped after %d evaluations before the top; the estimates are the best point seen", o.evaluations)}
 	}
 	return Verdict{Converged, "converged"}
 }
