@@ -82,7 +82,7 @@ func (v Valuation) Purchases(l Living) float64 {
 	var sum, before float64
 	for k := 1.0; k-1 < steps; k++ {
 		end := min(k, steps)
-		until := l.Expected(end * length)
+		_, until := l.Within(end * length)
 		sum += (until - before) * math.Exp(-rate*end)
 		before = until
 	}

@@ -44,7 +44,7 @@ func TestCLV(t *testing.T) {
 func TestValuation(t *testing.T) {
 	l := bgnbdCDNOW.Living(3, 39)
 	v := Valuation{Unit: Week, Horizon: Span{12, Month}, Discount: Discount{0, Year}}
-	nearly(t, "without discount", v.Purchases(l), l.Expected(365.25/7), 1e-12)
+	nearly(t, "without discount", v.Purchases(l), expected(l, 365.25/7), 1e-12)
 	year := v
 	year.Horizon, year.Discount = Span{1, Year}, Discount{.1, Year}
 	v.Discount = Discount{.1, Year}
@@ -56,8 +56,8 @@ func TestValuation(t *testing.T) {
 	nearly(t, "a horizon far off is none", v.Purchases(l)*math.Exp(v.Discount.Continuous(Week)/2), v.Perpetual(l), 1e-5)
 	// Half a step counts as half, and is discounted as such.
 	v.Horizon, v.Step = Span{1.5, Month}, Month
-	half := l.Expected(1.5*4.348214285714286) - l.Expected(4.348214285714286)
-	nearly(t, "a month and a half", v.Purchases(l), l.Expected(4.348214285714286)*math.Pow(1.1, -1./12)+half*math.Pow(1.1, -1.5/12), 1e-12)
+	half := expected(l, 1.5*4.348214285714286) - expected(l, 4.348214285714286)
+	nearly(t, "a month and a half", v.Purchases(l), expected(l, 4.348214285714286)*math.Pow(1.1, -1./12)+half*math.Pow(1.1, -1.5/12), 1e-12)
 	// The unit of the model does not matter.
 	days := BGNBD{bgnbdCDNOW.R, bgnbdCDNOW.Alpha * 7, bgnbdCDNOW.A, bgnbdCDNOW.B}.Living(3, 39*7)
 	daily := v

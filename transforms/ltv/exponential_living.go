@@ -10,19 +10,15 @@ type exponentialLiving struct {
 	loss    *nodes // of the rate of loss times beta
 }
 
-// Alive is (β/(β+t))^s.
-func (e *exponentialLiving) Alive(t float64) float64 {
-	return math.Exp(-e.s * math.Log1p(t/e.beta))
-}
-
-// Expected is r β/(α (s−1)) · (1 − (β/(β+t))^(s−1)), in a form that holds at s = 1 too.
-func (e *exponentialLiving) Expected(t float64) float64 {
+// Within is (β/(β+t))^s, and r β/(α (s−1)) · (1 − (β/(β+t))^(s−1)) in a form that holds at
+// s = 1 too.
+func (e *exponentialLiving) Within(t float64) (alive, purchases float64) {
 	l := math.Log1p(t / e.beta)
 	grown := l
 	if e.s != 1 {
 		grown = -math.Expm1(-(e.s-1)*l) / (e.s - 1)
 	}
-	return e.shape / e.time * e.beta * grown
+	return math.Exp(-e.s * l), e.shape / e.time * e.beta * grown
 }
 
 // Count adds up: alive at t after n purchases, or lost at a moment before t with n until
@@ -31,7 +27,8 @@ func (e *exponentialLiving) Count(n int, t float64) float64 {
 	if n < 0 || t <= 0 {
 		return certain(n)
 	}
-	sum := e.Alive(t) * math.Exp(e.logCount(n, t))
+	alive, _ := e.Within(t)
+	sum := alive * math.Exp(e.logCount(n, t))
 	loss := ParetoNBD{Alpha: e.time, S: e.s, Beta: e.beta}
 	if n == 0 {
 		return sum + e.s/e.beta*math.Exp(loss.between(e.shape, 0, t).log)

@@ -26,22 +26,33 @@ type geometricLiving struct {
 	rate *nodes // of the rate times time, made when first needed
 }
 
-// Alive is E[(1 + p·t/time)^−shape], by quadrature.
-func (g *geometricLiving) Alive(t float64) float64 {
+// Within is E[(1 + p·t/time)^−shape] and E[(1 − (1 + p·t/time)^−shape)/p], by quadrature; the
+// closed form with ₂F₁ loses its digits near a = 1 and is no number at a + b < 1.
+func (g *geometricLiving) Within(t float64) (alive, purchases float64) {
 	u := t / g.time
-	return g.loss.mean(func(p float64) float64 { return math.Exp(-g.shape * math.Log1p(p*u)) })
-}
-
-// Expected is E[(1 − (1 + p·t/time)^−shape)/p], by quadrature; the closed form with ₂F₁
-// loses its digits near a = 1 and is no number at a + b < 1.
-func (g *geometricLiving) Expected(t float64) float64 {
-	u := t / g.time
-	return g.loss.mean(func(p float64) float64 {
+	for i, p := range g.loss.at {
+		w := g.loss.weight[i]
 		if p*u < 1e-300 {
-			return g.shape * u
+			alive += w
+			purchases += w * g.shape * u
+			continue
 		}
-		return -math.Expm1(-g.shape*math.Log1p(p*u)) / p
-	})
+		// The exact forms are for small arguments only, and slower.
+		var power, lost float64
+		if p*u > .01 {
+			power = -g.shape * math.Log(1+p*u)
+		} else {
+			power = -g.shape * math.Log1p(p*u)
+		}
+		if power < -.1 {
+			lost = 1 - math.Exp(power)
+		} else {
+			lost = -math.Expm1(power)
+		}
+		alive += w * (1 - lost)
+		purchases += w * lost / p
+	}
+	return alive, purchases
 }
 
 // Count for n > 0: alive after all n, or lost at the last while at least n would have come.

@@ -14,10 +14,9 @@ type Model interface {
 // Living is a customer known to be alive now; t is time from now, in the unit of the
 // summary that the model was fitted to.
 type Living interface {
-	// Alive is the probability to be still alive at t.
-	Alive(t float64) float64
-	// Expected is the expected number of purchases within t.
-	Expected(t float64) float64
+	// Within is the probability to be still alive at t, and the expected number of
+	// purchases until then.
+	Within(t float64) (alive, purchases float64)
 	// Count is the probability of exactly n purchases within t.
 	Count(n int, t float64) float64
 	// Discounted is the expected number of purchases without a horizon, each worth
@@ -30,12 +29,14 @@ type Living interface {
 
 // Alive is the probability that a customer is alive at T + t.
 func Alive(m Model, c RFM, t float64) float64 {
-	return m.Alive(c) * m.Living(c.Frequency, c.Age).Alive(t)
+	alive, _ := m.Living(c.Frequency, c.Age).Within(t)
+	return m.Alive(c) * alive
 }
 
 // Expected is the expected number of purchases in (T, T + t].
 func Expected(m Model, c RFM, t float64) float64 {
-	return m.Alive(c) * m.Living(c.Frequency, c.Age).Expected(t)
+	_, purchases := m.Living(c.Frequency, c.Age).Within(t)
+	return m.Alive(c) * purchases
 }
 
 // Count is the probability of exactly n purchases in (T, T + t]; of a new customer
@@ -70,16 +71,16 @@ type Prediction struct {
 // living customer does is computed once per distinct frequency and age.
 func Predict(m Model, s *Summary, t float64) []Prediction {
 	list := make([]Prediction, len(s.rows))
-	var living Living
+	var young, living Living // at age 0, at the age of the row
 	var alive, expected, none float64
 	for i, r := range s.rows {
-		switch {
-		case i == 0 || r.Frequency != s.rows[i-1].Frequency:
-			living = m.Living(r.Frequency, r.Age)
-			alive, expected, none = living.Alive(t), living.Expected(t), living.Count(0, t)
-		case r.Age != s.rows[i-1].Age:
-			living = living.Quiet(r.Age - s.rows[i-1].Age)
-			alive, expected, none = living.Alive(t), living.Expected(t), living.Count(0, t)
+		if i == 0 || r.Frequency != s.rows[i-1].Frequency {
+			young = m.Living(r.Frequency, 0)
+		}
+		if i == 0 || r.Frequency != s.rows[i-1].Frequency || r.Age != s.rows[i-1].Age {
+			living = young.Quiet(r.Age)
+			alive, expected = living.Within(t)
+			none = living.Count(0, t)
 		}
 		p := m.Alive(r.RFM)
 		list[i] = Prediction{p, p * alive, p * expected, 1 - p + p*none}

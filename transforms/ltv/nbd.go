@@ -82,11 +82,8 @@ func (g poissonGamma) logCount(n int, t float64) float64 {
 	return value - lgamma(x+1) + none - x*math.Log1p(g.time/t)
 }
 
-// Alive implements Living.
-func (g poissonGamma) Alive(float64) float64 { return 1 }
-
-// Expected implements Living.
-func (g poissonGamma) Expected(t float64) float64 { return g.shape / g.time * t }
+// Within implements Living.
+func (g poissonGamma) Within(t float64) (alive, purchases float64) { return 1, g.shape / g.time * t }
 
 // Count implements Living.
 func (g poissonGamma) Count(n int, t float64) float64 {

@@ -173,7 +173,7 @@ func TestDiscountedIsTheIntegralOfExpected(t *testing.T) {
 					living := m.Living(c.Frequency, c.Age)
 					// t = u²/δ straightens the start.
 					integral := quad.Fixed(func(u float64) float64 {
-						return 2 * u * math.Exp(-u*u) * living.Expected(u*u/rate)
+						return 2 * u * math.Exp(-u*u) * expected(living, u*u/rate)
 					}, 0, 6.5, 80, nil, 1)
 					nearly(t, fmt.Sprint(theta, c, rate), living.Discounted(rate), integral, 1e-8)
 				}
@@ -182,14 +182,21 @@ func TestDiscountedIsTheIntegralOfExpected(t *testing.T) {
 	})
 }
 
+func expected(l Living, t float64) float64 {
+	_, purchases := l.Within(t)
+	return purchases
+}
+
 // A living customer who stays quiet for d is, if still alive, the one with age T + d.
 func TestQuietIsTheSameAsOlder(t *testing.T) {
 	eachFamily(t, func(t *testing.T, f family) {
 		m := f.model(f.typical)
 		a, b := m.Living(3, 20).Quiet(15), m.Living(3, 35)
 		for _, after := range []float64{1, 30} {
-			nearly(t, "alive", a.Alive(after), b.Alive(after), 1e-13)
-			nearly(t, "expected", a.Expected(after), b.Expected(after), 1e-13)
+			alive, purchases := a.Within(after)
+			want, wanted := b.Within(after)
+			nearly(t, "alive", alive, want, 1e-13)
+			nearly(t, "expected", purchases, wanted, 1e-13)
 			nearly(t, "two", a.Count(2, after), b.Count(2, after), 1e-13)
 			nearly(t, "discounted", a.Discounted(.01), b.Discounted(.01), 1e-13)
 		}
@@ -227,7 +234,8 @@ func TestExtremesAreFinite(t *testing.T) {
 				expectFinite(t, theta, c, f.one(theta, c), math.Inf(-1))
 				expectFinite(t, theta, c, m.Alive(c), 0)
 				living := m.Living(c.Frequency, c.Age)
-				for _, v := range []float64{living.Alive(30), living.Expected(30), living.Count(0, 30), living.Count(3, 30), living.Discounted(.01)} {
+				alive, purchases := living.Within(30)
+				for _, v := range []float64{alive, purchases, living.Count(0, 30), living.Count(3, 30), living.Discounted(.01)} {
 					expectFinite(t, theta, c, v, 0)
 				}
 			}

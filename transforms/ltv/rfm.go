@@ -43,7 +43,9 @@ type Summary struct {
 	times      []float64 // the distinct recencies and ages, ascending
 	recencyAt  []int32   // by row, the place of its recency in times
 	ageAt      []int32   // by row, the place of its age in times
-	groupTimes [][]int32 // by group, the places of its times, ascending
+	weights    []float64
+	groupTimes [][]int32   // by group, the places of its times, ascending
+	groupAges  [][]float64 // by group and time of it, the customers of that age
 
 	customers, repeaters, purchases, meanAge float64
 }
@@ -138,7 +140,12 @@ func (s *Summary) sum() {
 	if s.customers > 0 {
 		s.meanAge /= s.customers
 	}
+	s.weights = make([]float64, len(s.rows))
+	for i, r := range s.rows {
+		s.weights[i] = r.Customers
+	}
 	seen := make([]int32, len(s.times)) // the last group that has the time, from 1
+	ages := make([]float64, len(s.times))
 	for g, group := range s.groups {
 		var at []int32
 		for _, list := range [2][]int32{s.recencyAt[group.from:group.to], s.ageAt[group.from:group.to]} {
@@ -151,6 +158,14 @@ func (s *Summary) sum() {
 		}
 		slices.Sort(at)
 		s.groupTimes = append(s.groupTimes, at)
+		for i := group.from; i < group.to; i++ {
+			ages[s.ageAt[i]] += s.weights[i]
+		}
+		list := make([]float64, len(at))
+		for j, t := range at {
+			list[j], ages[t] = ages[t], 0
+		}
+		s.groupAges = append(s.groupAges, list)
 	}
 }
 
