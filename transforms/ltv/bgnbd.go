@@ -20,6 +20,8 @@ func (m BGNBD) LogLikelihood(c RFM) float64 { return m.core().logLikelihood(c) }
 // Alive implements Model: 1 / (1 + 1{x>0} a/(b+x−1) ((α+T)/(α+t_x))^(r+x)).
 func (m BGNBD) Alive(c RFM) float64 { return m.core().alive(c) }
 
+func (m BGNBD) aliveRows(s *Summary) []float64 { return m.core().aliveRows(s) }
+
 // Living implements Model.
 func (m BGNBD) Living(frequency int, age float64) Living { return m.core().living(frequency, age) }
 

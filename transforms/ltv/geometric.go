@@ -17,12 +17,8 @@ type geometric struct {
 
 // logOddsLost is ln of P(lost at t_x)/P(alive at T), −∞ when there was no chance.
 func (g geometric) logOddsLost(c RFM) float64 {
-	k := float64(c.Frequency + g.first)
-	if k == 0 {
-		return math.Inf(-1)
-	}
 	n := g.r + float64(c.Frequency)
-	return math.Log(g.a/(g.b+k-1)) + n*math.Log1p((c.Age-c.Recency)/(g.alpha+c.Recency))
+	return math.Log(g.odds(c.Frequency)) + n*math.Log1p((c.Age-c.Recency)/(g.alpha+c.Recency))
 }
 
 func (g geometric) alive(c RFM) float64 { return expit(-g.logOddsLost(c)) }

@@ -7,10 +7,7 @@ import "math"
 // frequency, so that a row costs a few multiplications.
 func (g geometric) likelihood(s *Summary, gradient []float64) float64 {
 	r, alpha, a, b := g.r, g.alpha, g.a, g.b
-	points := make([]point, len(s.times))
-	for i, t := range s.times {
-		points[i].log, points[i].inverse = math.Log1p(t/alpha), 1/(alpha+t)
-	}
+	points := g.points(s)
 	logAlpha := math.Log(alpha)
 	purchases, survived, chances := ladder{a: r}, ladder{a: b}, ladder{a: a + b}
 	var total float64
@@ -20,11 +17,7 @@ func (g geometric) likelihood(s *Summary, gradient []float64) float64 {
 		purchases.to(x)
 		survived.to(k)
 		chances.to(k)
-		odds := 0.0 // a/(b+k−1), the odds of loss before time tells
-		if k > 0 {
-			odds = a / (b + float64(k) - 1)
-		}
-		sum := s.bracket(i, points, n, odds)
+		sum := s.bracket(i, points, n, g.odds(x))
 		total += sum.bracket + sum.all*(purchases.value+survived.value-chances.value-float64(x)*logAlpha)
 		gradient[0] += sum.all*purchases.slope - sum.logTime
 		gradient[1] += sum.all*r/alpha - n*sum.inverseTime
@@ -38,6 +31,24 @@ func (g geometric) likelihood(s *Summary, gradient []float64) float64 {
 	return total
 }
 
+// odds are those of loss before time tells, a/(b+k−1), 0 without a chance.
+func (g geometric) odds(frequency int) float64 {
+	k := float64(frequency + g.first)
+	if k == 0 {
+		return 0
+	}
+	return g.a / (g.b + k - 1)
+}
+
+// points are the distinct times of a summary.
+func (g geometric) points(s *Summary) []point {
+	points := make([]point, len(s.times))
+	for i, t := range s.times {
+		points[i].log, points[i].inverse = math.Log1p(t/g.alpha), 1/(g.alpha+t)
+	}
+	return points
+}
+
 // point is what the likelihood needs of a distinct time t: ln(1+t/α), 1/(α+t), and
 // (1+t/α)^n with its inverse for the n of a group.
 type point struct{ log, inverse, up, down float64 }
@@ -49,19 +60,12 @@ type bracketSums struct{ all, lost, logTime, inverseTime, bracket float64 }
 
 // bracket sums (1+T/α)^−n + odds·(1+t_x/α)^−n over the rows of a group.
 func (s *Summary) bracket(g int, points []point, n, odds float64) bracketSums {
-	var sum bracketSums
-	times := s.groupTimes[g]
-	// Powers are for ranges of e^250 at most; beyond, logarithms.
-	widest := n*(points[times[len(times)-1]].log-points[times[0]].log) + math.Abs(math.Log(max(odds, 1e-300)))
-	if widest > 250 && odds > 0 {
+	if !s.powers(g, points, n, odds) {
 		return s.bracketInLogs(g, points, n, odds)
 	}
-	first := points[times[0]].log
-	for j, t := range times {
-		p := &points[t]
-		p.up = math.Exp(n * (p.log - first))
-		p.down = 1 / p.up
-		w := s.groupAges[g][j]
+	var sum bracketSums
+	for j, t := range s.groupTimes[g] {
+		p, w := &points[t], s.groupAges[g][j]
 		sum.all += w
 		sum.logTime += w * p.log
 		sum.inverseTime += w * p.inverse
@@ -89,6 +93,40 @@ func (s *Summary) bracket(g int, points []point, n, odds float64) bracketSums {
 	}
 	sum.bracket += math.Log(product)
 	return sum
+}
+
+// powers computes the powers of the times of a group, unless they or the odds of loss
+// would leave the range of numbers.
+func (s *Summary) powers(g int, points []point, n, odds float64) bool {
+	times := s.groupTimes[g]
+	first, last := points[times[0]].log, points[times[len(times)-1]].log
+	if odds > 0 && n*(last-first)+math.Abs(math.Log(odds)) > 250 {
+		return false
+	}
+	for _, t := range times {
+		p := &points[t]
+		p.up = math.Exp(n * (p.log - first))
+		p.down = 1 / p.up
+	}
+	return true
+}
+
+// aliveRows is alive for every row of a summary.
+func (g geometric) aliveRows(s *Summary) []float64 {
+	list := make([]float64, len(s.rows))
+	points := g.points(s)
+	for i, group := range s.groups {
+		odds := g.odds(group.frequency)
+		powers := s.powers(i, points, g.r+float64(group.frequency), odds)
+		for i := group.from; i < group.to; i++ {
+			if powers {
+				list[i] = 1 / (1 + odds*points[s.ageAt[i]].up*points[s.recencyAt[i]].down)
+			} else {
+				list[i] = g.alive(s.rows[i].RFM)
+			}
+		}
+	}
+	return list
 }
 
 // bracketInLogs is bracket where the powers would overflow.

@@ -71,6 +71,7 @@ type Prediction struct {
 // living customer does is computed once per distinct frequency and age.
 func Predict(m Model, s *Summary, t float64) []Prediction {
 	list := make([]Prediction, len(s.rows))
+	aliveNow := aliveRows(m, s)
 	var young, living Living // at age 0, at the age of the row
 	var alive, expected, none float64
 	for i, r := range s.rows {
@@ -82,8 +83,20 @@ func Predict(m Model, s *Summary, t float64) []Prediction {
 			alive, expected = living.Within(t)
 			none = living.Count(0, t)
 		}
-		p := m.Alive(r.RFM)
+		p := aliveNow[i]
 		list[i] = Prediction{p, p * alive, p * expected, 1 - p + p*none}
+	}
+	return list
+}
+
+// aliveRows is P(alive at T) of every row.
+func aliveRows(m Model, s *Summary) []float64 {
+	if by, ok := m.(interface{ aliveRows(*Summary) []float64 }); ok {
+		return by.aliveRows(s)
+	}
+	list := make([]float64, len(s.rows))
+	for i, r := range s.rows {
+		list[i] = m.Alive(r.RFM)
 	}
 	return list
 }

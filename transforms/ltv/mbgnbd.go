@@ -16,6 +16,8 @@ func (m MBGNBD) LogLikelihood(c RFM) float64 { return m.core().logLikelihood(c) 
 // Alive implements Model: 1 / (1 + a/(b+x) ((α+T)/(α+t_x))^(r+x)).
 func (m MBGNBD) Alive(c RFM) float64 { return m.core().alive(c) }
 
+func (m MBGNBD) aliveRows(s *Summary) []float64 { return m.core().aliveRows(s) }
+
 // Living implements Model.
 func (m MBGNBD) Living(frequency int, age float64) Living { return m.core().living(frequency, age) }
 

@@ -124,39 +124,63 @@ func (m ParetoNBD) panel(n, from, to, fall, least float64) slice {
 // one frequency the integrand is the same for all rows, so it is integrated once from
 // each distinct time to the next, added up from the end; a row takes a difference.
 func (m ParetoNBD) likelihood(s *Summary, gradient []float64) float64 {
-	logScale, logAlpha := math.Log(m.S/m.Beta), math.Log(m.Alpha)
+	logAlpha := math.Log(m.Alpha)
 	purchases := ladder{a: m.R}
-	tails := make([]slice, len(s.times)) // by time, from there to the last time of the group
+	var points *grid
 	var total float64
 	for g, group := range s.groups {
 		x := float64(group.frequency)
-		n := m.R + x
+		times := s.groupTimes[g]
+		first, last := times[0], times[len(times)-1]
 		purchases.to(group.frequency)
-		tail, later := nothing, math.NaN()
-		for i := len(s.groupTimes[g]) - 1; i >= 0; i-- {
-			at := s.groupTimes[g][i]
-			if t := s.times[at]; t < later {
-				tail = tail.plus(m.between(n, t, later))
-			}
-			later = s.times[at]
-			tails[at] = tail
+		all := 0.0
+		for _, w := range s.groupAges[g] {
+			all += w
 		}
-		for i := group.from; i < group.to; i++ {
-			row := &s.rows[i]
-			w, end := row.Customers, row.Age
-			lost := nothing
-			if row.Recency < end {
-				lost = tails[s.recencyAt[i]].minus(tails[s.ageAt[i]])
+		total += all * (purchases.value - x*logAlpha)
+		gradient[0] += all * purchases.slope
+		gradient[1] -= all * x / m.Alpha
+		if s.worthGrid(g) {
+			if points == nil {
+				points = newGrid(m, s.times)
 			}
-			logA, logB := math.Log1p(end/m.Alpha), math.Log1p(end/m.Beta)
-			logAlive, logLost := -n*logA-m.S*logB, logScale+lost.log
-			p := expit(logLost - logAlive)
-			total += w * (purchases.value - x*logAlpha + addLogs(logAlive, logLost))
-			gradient[0] += w * (purchases.slope - logA - p*(lost.mean[0]-logA))
-			gradient[1] += w * (n*(end/(m.Alpha+end)*(1-p)+p*lost.mean[1]) - x) / m.Alpha
-			gradient[2] += w * (p/m.S - logB - p*(lost.mean[2]-logB))
-			gradient[3] += w * (m.S*(1-p)*end/(m.Beta+end) + p*((m.S+1)*lost.mean[3]-1)) / m.Beta
+			if points.integrate(m.R+x, first, last) {
+				total += points.rows(s, g, gradient)
+				continue
+			}
 		}
+		total += m.group(s, g, gradient)
+	}
+	return total
+}
+
+// group is the part of likelihood for the rows of one frequency, in logarithms.
+func (m ParetoNBD) group(s *Summary, g int, gradient []float64) (total float64) {
+	logScale := math.Log(m.S / m.Beta)
+	n := m.R + float64(s.groups[g].frequency)
+	times := s.groupTimes[g]
+	tails := make(map[int32]slice, len(times)) // from a time to the last of the group
+	tail := nothing
+	for i := len(times) - 1; i >= 0; i-- {
+		if i < len(times)-1 {
+			tail = tail.plus(m.between(n, s.times[times[i]], s.times[times[i+1]]))
+		}
+		tails[times[i]] = tail
+	}
+	for i := s.groups[g].from; i < s.groups[g].to; i++ {
+		w, end := s.weights[i], s.rows[i].Age
+		lost := nothing
+		if s.rows[i].Recency < end {
+			lost = tails[s.recencyAt[i]].minus(tails[s.ageAt[i]])
+		}
+		logA, logB := math.Log1p(end/m.Alpha), math.Log1p(end/m.Beta)
+		logAlive, logLost := -n*logA-m.S*logB, logScale+lost.log
+		p := expit(logLost - logAlive)
+		total += w * addLogs(logAlive, logLost)
+		gradient[0] -= w * (logA + p*(lost.mean[0]-logA))
+		gradient[1] += w * n * (end/(m.Alpha+end)*(1-p) + p*lost.mean[1]) / m.Alpha
+		gradient[2] += w * (p/m.S - logB - p*(lost.mean[2]-logB))
+		gradient[3] += w * (m.S*(1-p)*end/(m.Beta+end) + p*((m.S+1)*lost.mean[3]-1)) / m.Beta
 	}
 	return total
 }

@@ -210,7 +210,7 @@ func TestPredictIsTheSameByRow(t *testing.T) {
 		m := f.model(f.typical)
 		for i, p := range Predict(m, s, 26) {
 			c := s.Rows()[i].RFM
-			near(t, fmt.Sprint(c, ": alive"), p.Alive, m.Alive(c), 0)
+			near(t, fmt.Sprint(c, ": alive"), p.Alive, m.Alive(c), 1e-12)
 			nearly(t, fmt.Sprint(c, ": alive later"), p.AliveLater, Alive(m, c, 26), 1e-12)
 			nearly(t, fmt.Sprint(c, ": expected"), p.Expected, Expected(m, c, 26), 1e-12)
 			nearly(t, fmt.Sprint(c, ": no purchase"), p.NoPurchase, NoPurchase(m, c, 26), 1e-12)

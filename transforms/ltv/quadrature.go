@@ -23,11 +23,11 @@ func (n *nodes) mean(f func(float64) float64) float64 {
 
 // The step of the trapezoidal rule, and the width (in units of scale) over which the
 // second change of variable is about linear. Halving the step changes no expectation
-// that the tests look at by 1e-11.
+// that the tests look at by 1e-10.
 const (
-	nodeStep  = 0.2
-	nodeWidth = 4.0
-	nodeTail  = 42 // points whose log weight is this far below the greatest are left out
+	nodeStep  = 0.25
+	nodeWidth = 6.0
+	nodeTail  = 38 // points whose log weight is this far below the greatest are left out
 )
 
 // tabulate places nodes for a density on the line given by its logarithm; of maps a

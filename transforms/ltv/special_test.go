@@ -59,3 +59,50 @@ func TestNodes(t *testing.T) {
 		nearly(t, fmt.Sprint("e^−λ/shape of Gamma ", a), n.mean(func(l float64) float64 { return math.Exp(-l / a) }), math.Exp(-a*math.Log1p(1/a)), 1e-9)
 	}
 }
+
+// Expected purchases, survival and present value against an integral that takes no
+// shortcut: Gauss–Legendre panels over the whole line, of 24 points each.
+func TestLivingAgainstBruteForce(t *testing.T) {
+	worst := 0.0
+	for _, a := range []float64{.05, 1, 20} {
+		for _, b := range []float64{.05, 2, 1e3} {
+			points := panelsOfBeta(a, b)
+			for _, n := range []float64{.2, 5, 1e3} {
+				for _, u := range []float64{.01, 1, 50} {
+					var alive, purchases float64
+					for _, p := range points {
+						power := -n * math.Log1p(p.at*u)
+						alive += p.weight * math.Exp(power)
+						if p.at > 0 {
+							purchases += p.weight * -math.Expm1(power) / p.at
+						} else {
+							purchases += p.weight * n * u
+						}
+					}
+					l := &geometricLiving{poissonGamma: poissonGamma{n, 1}, a: a, b: b, loss: betaNodes(a, b)}
+					gotAlive, got := l.Within(u)
+					what := fmt.Sprint("a=", a, " b=", b, " n=", n, " u=", u)
+					near(t, what+": alive", gotAlive, alive, 1e-10)
+					nearly(t, what+": purchases", got, purchases, 1e-10)
+					worst = max(worst, math.Abs(got/purchases-1), math.Abs(gotAlive-alive))
+				}
+			}
+		}
+	}
+	t.Logf("largest error %.1e", worst)
+}
+
+type weighted struct{ at, weight float64 }
+
+func panelsOfBeta(a, b float64) []weighted {
+	var list []weighted
+	const wide = .5
+	constant := -lbeta(a, b)
+	for from := -45/a - 10; from < 45/b+10; from += wide {
+		for i, v := range fine.at {
+			s := from + v*wide
+			list = append(list, weighted{expit(s), fine.weight[i] * wide * math.Exp(constant-a*logOnePlusExp(-s)-b*logOnePlusExp(s))})
+		}
+	}
+	return list
+}
