@@ -147,7 +147,7 @@ func TestParetoNBDDiscounted(t *testing.T) {
 // the moment of loss.
 func TestParetoNBDCountEqualsDoubleQuadrature(t *testing.T) {
 	for _, m := range []ParetoNBD{paretoCDNOW, {3, 2, .4, 30}} {
-		for _, n := range []int{0, 1, 5} {
+		for _, n := range []int{0, 3} {
 			lambda, mu := gammaNodes(m.R+2), gammaNodes(m.S)
 			const after = 26.0
 			want := lambda.mean(func(l float64) float64 {

@@ -21,11 +21,12 @@ func TestTracking(t *testing.T) {
 		{"BG/NBD", bgnbdCDNOW,
 			[]float64{76.86531, 74.88843, 73.04554, 71.32166, 69.70412, 68.18213}, []float64{1312.458, 1387.346, 1460.392, 1531.713, 1601.418, 1669.6}},
 	} {
+		young := c.m.Living(0, 0)
 		total := func(week float64) float64 {
 			var sum float64
 			for _, r := range s.Rows() {
 				if came := oldest - r.Age; came < week {
-					sum += r.Customers * Expected(c.m, RFM{}, week-came)
+					sum += r.Customers * c.m.Alive(RFM{}) * expected(young, week-came)
 				}
 			}
 			return sum
