@@ -101,6 +101,38 @@ func TestBGNBDExpectedWhereTheClosedFormFails(t *testing.T) {
 	}
 }
 
+// Rows by powers are the same as in logarithms, and both are used.
+func TestBGNBDPowersEqualLogarithms(t *testing.T) {
+	list := shop(20000)
+	for day := 40; day < 900; day++ {
+		list = append(list, RFM{1500, float64(day-30) / 7, float64(day) / 7})
+	}
+	s := compress(t, list)
+	for _, m := range []geometric{bgnbdCDNOW.core(), mbgnbdCDNOW.core(), {2, 300, .01, 30, 0}} {
+		points, alive, powers := m.points(s), m.aliveRows(s), 0
+		for g, group := range s.groups {
+			n, odds := m.r+float64(group.frequency), m.odds(group.frequency)
+			for i := group.from; i < group.to; i += 97 {
+				near(t, fmt.Sprint(m, s.rows[i], ": alive"), alive[i], m.alive(s.rows[i].RFM), 1e-12)
+			}
+			if !s.powers(g, points, n, odds) {
+				continue
+			}
+			powers++
+			fast, slow := s.bracket(g, points, n, odds), s.bracketInLogs(g, points, n, odds)
+			what := fmt.Sprint(m, group)
+			nearly(t, what+": all", fast.all, slow.all, 1e-12)
+			near(t, what+": lost", fast.lost, slow.lost, 1e-10*slow.all)
+			nearly(t, what+": ln time", fast.logTime, slow.logTime, 1e-10)
+			nearly(t, what+": inverse time", fast.inverseTime, slow.inverseTime, 1e-10)
+			near(t, what+": brackets", fast.bracket, slow.bracket, 1e-10*max(1, math.Abs(slow.bracket)))
+		}
+		if powers < 10 || powers == len(s.groups) {
+			t.Errorf("%v: powers serve %d of %d groups, want both ways used", m, powers, len(s.groups))
+		}
+	}
+}
+
 func TestBGNBDNewCustomer(t *testing.T) {
 	// Expected repeat purchases of a new customer by week: scipy; Hardie's spreadsheet has
 	// the first three decimals, BTYD's walkthrough 1.444004 for 52 weeks at its estimates.

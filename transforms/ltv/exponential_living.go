@@ -7,7 +7,7 @@ import "math"
 type exponentialLiving struct {
 	poissonGamma
 	s, beta float64
-	loss    *nodes // of the rate of loss times beta
+	loss    func() *nodes // of the rate of loss times beta, made when first needed
 }
 
 // Within is (β/(β+t))^s, and r β/(α (s−1)) · (1 − (β/(β+t))^(s−1)) in a form that holds at
@@ -64,7 +64,7 @@ func (e *exponentialLiving) Discounted(rate float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	return e.shape / e.time * e.beta * e.loss.mean(func(l float64) float64 { return 1 / (l + rate*e.beta) })
+	return e.shape / e.time * e.beta * e.loss().mean(func(l float64) float64 { return 1 / (l + rate*e.beta) })
 }
 
 // Quiet lets time pass without a purchase, which tells something of both rates.

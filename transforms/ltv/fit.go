@@ -1,6 +1,8 @@
 package ltv
 
 import (
+	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -91,7 +93,12 @@ func (p *problem) fit() Fit {
 	}
 	f.Verdict = p.judge(&o, best)
 	if f.Verdict.Kind == Converged {
-		f.Covariance = inverse(best.information)
+		covariance, err := inverse(best.information)
+		if err != nil {
+			f.Verdict = Verdict{Stopped, fmt.Sprintf("stopped: no standard errors, the Hessian has no inverse: %v", err)}
+			return f
+		}
+		f.Covariance = covariance
 		for i, v := range f.Values {
 			f.StandardErrors = append(f.StandardErrors, v*math.Sqrt(f.Covariance[i][i]))
 		}
@@ -124,13 +131,14 @@ func inLogs(evaluate func(theta, gradient []float64) float64) func(y, gradient [
 }
 
 // inverse is that of a positive definite matrix.
-func inverse(m *mat.SymDense) [][]float64 {
+func inverse(m *mat.SymDense) ([][]float64, error) {
 	var c mat.Cholesky
-	c.Factorize(m)
+	if !c.Factorize(m) {
+		return nil, errors.New("it is not positive definite")
+	}
 	var inv mat.SymDense
 	if err := c.InverseTo(&inv); err != nil {
-		// Only the condition is complained of, which judge has looked at.
-		_ = err
+		return nil, err
 	}
 	n := inv.SymmetricDim()
 	rows := make([][]float64, n)
@@ -140,5 +148,5 @@ func inverse(m *mat.SymDense) [][]float64 {
 			rows[i][j] = inv.At(i, j)
 		}
 	}
-	return rows
+	return rows, nil
 }

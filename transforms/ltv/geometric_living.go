@@ -2,19 +2,14 @@ package ltv
 
 import (
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/mathext"
 )
 
 // living is a customer alive at the age: λ ~ Gamma(r + x, α + T) and p ~ Beta(a, b + k), independent.
 func (g geometric) living(frequency int, age float64) Living {
-	b := g.b + float64(frequency+g.first)
-	return &geometricLiving{
-		poissonGamma: poissonGamma{g.r + float64(frequency), g.alpha + age},
-		a:            g.a,
-		b:            b,
-		loss:         betaNodes(g.a, b),
-	}
+	return newGeometricLiving(poissonGamma{g.r + float64(frequency), g.alpha + age}, g.a, g.b+float64(frequency+g.first))
 }
 
 // geometricLiving is a living customer with a rate ~ Gamma(shape, time) who is lost after
@@ -22,16 +17,24 @@ func (g geometric) living(frequency int, age float64) Living {
 type geometricLiving struct {
 	poissonGamma
 	a, b float64
-	loss *nodes // of p
-	rate *nodes // of the rate times time, made when first needed
+	// The nodes are made when first needed, and serve all ages.
+	loss func() *nodes // of p
+	rate func() *nodes // of the rate times time
+}
+
+func newGeometricLiving(purchases poissonGamma, a, b float64) *geometricLiving {
+	return &geometricLiving{purchases, a, b,
+		sync.OnceValue(func() *nodes { return betaNodes(a, b) }),
+		sync.OnceValue(func() *nodes { return gammaNodes(purchases.shape) })}
 }
 
 // Within is E[(1 + p·t/time)^−shape] and E[(1 − (1 + p·t/time)^−shape)/p], by quadrature; the
 // closed form with ₂F₁ loses its digits near a = 1 and is no number at a + b < 1.
 func (g *geometricLiving) Within(t float64) (alive, purchases float64) {
 	u := t / g.time
-	for i, p := range g.loss.at {
-		w := g.loss.weight[i]
+	loss := g.loss()
+	for i, p := range loss.at {
+		w := loss.weight[i]
 		if p*u < 1e-300 {
 			alive += w
 			purchases += w * g.shape * u
@@ -76,14 +79,11 @@ func (g *geometricLiving) Discounted(rate float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	if g.rate == nil {
-		g.rate = gammaNodes(g.shape)
-	}
-	d := rate * g.time
-	return g.rate.mean(func(l float64) float64 {
+	d, loss := rate*g.time, g.loss()
+	return g.rate().mean(func(l float64) float64 {
 		var sum float64
-		for i, p := range g.loss.at {
-			sum += g.loss.weight[i] / (l*p + d)
+		for i, p := range loss.at {
+			sum += loss.weight[i] / (l*p + d)
 		}
 		return l * sum
 	})

@@ -1,6 +1,9 @@
 package ltv
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // ParetoNBD is the Pareto/NBD model: while alive a customer buys at a rate λ that is
 // Gamma(R, Alpha) over customers, and is lost at a rate μ that is Gamma(S, Beta).
@@ -43,7 +46,7 @@ func (m ParetoNBD) Living(frequency int, age float64) Living {
 		poissonGamma: poissonGamma{m.R + float64(frequency), m.Alpha + age},
 		s:            m.S,
 		beta:         m.Beta + age,
-		loss:         gammaNodes(m.S),
+		loss:         sync.OnceValue(func() *nodes { return gammaNodes(m.S) }),
 	}
 }
 

@@ -183,6 +183,40 @@ func TestParetoNBDCountOfFrequentBuyers(t *testing.T) {
 	}
 }
 
+// Rows by the grid of dates are the same as in logarithms, and both are used.
+func TestParetoNBDGridEqualsLogarithms(t *testing.T) {
+	list := shop(20000)
+	for day := 40; day < 900; day++ {
+		list = append(list, RFM{60, float64(day-1) / 7, float64(day) / 7}, RFM{130, float64(day-30) / 7, float64(day) / 7})
+	}
+	for hour := 20000; hour < 80000; hour += 8 { // the range is beyond that of numbers, the gaps are small
+		list = append(list, RFM{1500, float64(hour-200) / 168, float64(hour) / 168})
+	}
+	s := compress(t, list)
+	for _, m := range []ParetoNBD{paretoCDNOW, {.3, 40, 2, 15}, {2, 10, .3, 10}} {
+		points := newGrid(m, s.times)
+		grids, alive := 0, m.aliveRows(s)
+		for g, group := range s.groups {
+			n, times := m.R+float64(group.frequency), s.groupTimes[g]
+			for i := group.from; i < group.to; i += 97 {
+				near(t, fmt.Sprint(m, s.rows[i], ": alive"), alive[i], m.Alive(s.rows[i].RFM), 1e-11)
+			}
+			if !points.integrate(n, times[0], times[len(times)-1]) {
+				continue
+			}
+			grids++
+			fast, slow := make([]float64, 4), make([]float64, 4)
+			nearly(t, fmt.Sprint(m, group, ": log-likelihood"), points.rows(s, g, fast), m.group(s, g, slow), 1e-11)
+			for i := range fast {
+				near(t, fmt.Sprint(m, group, ": slope ", i), fast[i], slow[i], 1e-9*(1+math.Abs(slow[i])))
+			}
+		}
+		if grids < 10 || grids == len(s.groups) {
+			t.Errorf("%v: the grid serves %d of %d groups, want both ways used", m, grids, len(s.groups))
+		}
+	}
+}
+
 func TestParetoNBDPopulation(t *testing.T) {
 	list := cdnow(t)
 	m, _ := FitParetoNBD(compress(t, rfms(list)))

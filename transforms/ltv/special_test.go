@@ -79,7 +79,7 @@ func TestLivingAgainstBruteForce(t *testing.T) {
 							purchases += p.weight * n * u
 						}
 					}
-					l := &geometricLiving{poissonGamma: poissonGamma{n, 1}, a: a, b: b, loss: betaNodes(a, b)}
+					l := newGeometricLiving(poissonGamma{n, 1}, a, b)
 					gotAlive, got := l.Within(u)
 					what := fmt.Sprint("a=", a, " b=", b, " n=", n, " u=", u)
 					near(t, what+": alive", gotAlive, alive, 1e-10)
