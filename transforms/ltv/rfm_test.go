@@ -1,6 +1,7 @@
 package ltv
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -32,6 +33,61 @@ func TestCompress(t *testing.T) {
 	if !slices.Equal(counted.Rows(), want) {
 		t.Errorf("counted rows %v, want %v", counted.Rows(), want)
 	}
+}
+
+// Numbers that are equal are one, whatever their bits; weights are added in an order of
+// their own, so that sums do not depend on the input.
+func TestCompressEqualNumbers(t *testing.T) {
+	s, at, err := Compress([]RFM{{0, 0, 5}, {0, math.Copysign(0, -1), 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Rows()) != 1 || s.Customers() != 2 || at[0] != at[1] {
+		t.Errorf("rows %v for 0 and −0, want one", s.Rows())
+	}
+	weights := []float64{1e16, 1, 1, 1, 1}
+	var sums []float64
+	for range 2 {
+		var list []Row
+		for _, w := range weights {
+			list = append(list, Row{RFM{1, 2, 3}, w})
+		}
+		counted, err := NewSummary(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, counted.Rows()[0].Customers)
+		slices.Reverse(weights)
+	}
+	if sums[0] != sums[1] || sums[0] != 1e16+4 {
+		t.Errorf("weights add up to %v in one order, %v in the other", sums[0], sums[1])
+	}
+}
+
+// Many times, so that the tables of codes grow.
+func TestCompressManyTimes(t *testing.T) {
+	list := simulate(newSource(4), paretoCDNOW, 20000, 10, 100)
+	s, at, err := Compress(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSortedFunc(s.Rows(), func(a, b Row) int { return compareRFM(a.RFM, b.RFM) }) {
+		t.Error("the rows are not sorted")
+	}
+	for i, c := range list {
+		if s.Rows()[at[i]].RFM != c {
+			t.Fatalf("customer %d is %v, its row %v", i, c, s.Rows()[at[i]].RFM)
+		}
+	}
+	for i, r := range s.Rows() {
+		if s.times[s.recencyAt[i]] != r.Recency || s.times[s.ageAt[i]] != r.Age {
+			t.Fatalf("row %v has the times %v and %v", r, s.times[s.recencyAt[i]], s.times[s.ageAt[i]])
+		}
+	}
+}
+
+func compareRFM(a, b RFM) int {
+	return cmp.Or(cmp.Compare(a.Frequency, b.Frequency), cmp.Compare(a.Age, b.Age), cmp.Compare(a.Recency, b.Recency))
 }
 
 func TestImplausibleCustomersAreNamed(t *testing.T) {

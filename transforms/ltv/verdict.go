@@ -108,13 +108,17 @@ func (s *summit) flattest() (value float64, direction []float64, ok bool) {
 	return e.Values(nil)[0], direction, true
 }
 
+// farAlong is how far to look along a ridge, in the logarithm: near a top that is climbed
+// ever more slowly nothing else tells the way up.
+const farAlong = 5
+
 // along names the parameters that move in a direction, seen from the side on which the
 // likelihood falls less.
 func (p *problem) along(o *ascent, s *summit, direction []float64) []string {
 	ignored, there := make([]float64, len(s.at)), make([]float64, len(s.at))
 	look := func(side float64) float64 {
 		for i := range there {
-			there[i] = s.at[i] + side*direction[i]
+			there[i] = s.at[i] + farAlong*side*direction[i]
 		}
 		v := o.look(there, ignored) - s.value
 		if math.IsNaN(v) {
@@ -138,7 +142,7 @@ func (p *problem) along(o *ascent, s *summit, direction []float64) []string {
 			}
 		}
 	}
-	if math.Abs(up) < 1e-6 && math.Abs(down) < 1e-6 {
+	if math.Abs(up) < 1e-7 && math.Abs(down) < 1e-7 {
 		return []string{"any " + strings.Join(moving, " and ")}
 	}
 	if len(grow) > 0 {

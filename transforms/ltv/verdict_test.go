@@ -99,3 +99,51 @@ func TestStopped(t *testing.T) {
 		t.Errorf("%v with verdict %v, want neither converged nor ridge", f.Values, f.Verdict)
 	}
 }
+
+// A ridge is named by the side on which the likelihood falls less: here only the
+// product of two parameters matters, and a third is the better the greater it is.
+func TestRidgeIsNamed(t *testing.T) {
+	product := func(theta []float64) float64 { return math.Log(theta[0] * theta[1]) }
+	for want, limit := range map[string]float64{"on the ridge: c → ∞, any a and b: ": 1, "on the ridge: c → 0, any a and b: ": -1} {
+		p := &problem{model: "ridge", names: []string{"a", "b", "c"}, low: []float64{1e-9, 1e-9, 1e-3}, high: []float64{1e9, 1e9, 1e3}, starts: [][]float64{{2, 3, 1}},
+			evaluate: func(theta, gradient []float64) float64 {
+				d := product(theta)
+				gradient[0], gradient[1] = -200*d/theta[0], -200*d/theta[1]
+				gradient[2] = limit / theta[2]
+				return -100*d*d + limit*math.Log(theta[2])
+			}}
+		if f := p.fit(); f.Verdict.Kind != Ridge || !strings.HasPrefix(f.Verdict.Reason, want) {
+			t.Errorf("%v: verdict %v, want %q", f.Values, f.Verdict, want)
+		}
+	}
+	// Together to infinity: it gets better, ever more slowly.
+	for want, sign := range map[string]float64{"on the ridge: a, b → ∞: both, says the test": 1, "on the ridge: a, b → 0: ": -1} {
+		p := &problem{model: "ridge", names: []string{"a", "b"}, low: []float64{1e-9, 1e-9}, high: []float64{1e9, 1e9}, starts: [][]float64{{2, 3}},
+			limits: []meaning{{"a, b → ∞", "both, says the test"}},
+			evaluate: func(theta, gradient []float64) float64 {
+				d, x := math.Log(theta[0]/theta[1]), math.Exp(-sign*math.Log(theta[0]))
+				gradient[0], gradient[1] = (-200*d+sign*x)/theta[0], 200*d/theta[1]
+				return -100*d*d - x
+			}}
+		if f := p.fit(); f.Verdict.Kind != Ridge || !strings.HasPrefix(f.Verdict.Reason, want) {
+			t.Errorf("%v: verdict %v, want %q", f.Values, f.Verdict, want)
+		}
+	}
+}
+
+// A fit that starts on a sample ends where one on everything ends.
+func TestSampleChangesNothing(t *testing.T) {
+	s := compress(t, shop(60000))
+	if s.thin(thinned) == s || math.Abs(s.thin(thinned).Customers()/float64(thinned)/(s.Customers()/float64(len(s.Rows())))-1) > .9 {
+		t.Fatalf("%d rows are no large summary", len(s.Rows()))
+	}
+	_, f := FitBGNBD(s)
+	p := &problem{names: f.Parameters, low: []float64{1e-3, 1e-3, 1e-3, 1e-3}, high: []float64{1e3, 1e3, 1e3, 1e3}, starts: [][]float64{{1, 1, 1, 1}},
+		evaluate: func(theta, gradient []float64) float64 { return bg(theta).core().likelihood(s, gradient) }}
+	whole := p.fit()
+	nearly(t, "log-likelihood", f.LogLikelihood, whole.LogLikelihood, 1e-13)
+	for i, v := range whole.Values {
+		nearly(t, f.Parameters[i], f.Values[i], v, 1e-7)
+		nearly(t, "error of "+f.Parameters[i], f.StandardErrors[i], whole.StandardErrors[i], 1e-4)
+	}
+}
