@@ -86,5 +86,11 @@ func BenchmarkParts(b *testing.B) {
 				Predict(m, s, 52)
 			}
 		})
+		b.Run("intervals/"+f.name, func(b *testing.B) {
+			models := []Model{f.model(f.typical)}
+			for b.Loop() {
+				Intervals(models, spenders, s, 52, .8)
+			}
+		})
 	}
 }

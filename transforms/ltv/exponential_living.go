@@ -29,31 +29,69 @@ func (e *exponentialLiving) Count(n int, t float64) float64 {
 	}
 	alive, _ := e.Within(t)
 	sum := alive * math.Exp(e.logCount(n, t))
-	loss := ParetoNBD{Alpha: e.time, S: e.s, Beta: e.beta}
 	if n == 0 {
+		loss := ParetoNBD{Alpha: e.time, S: e.s, Beta: e.beta}
 		return sum + e.s/e.beta*math.Exp(loss.between(e.shape, 0, t).log)
 	}
-	// Panels as for the likelihood, and narrow enough for the rise with τⁿ.
+	for _, m := range e.moments(n, t) {
+		sum += m.weight * math.Exp(e.logCount(n, m.at))
+	}
+	return sum
+}
+
+// counts is Count for 0, 1, … below n at once, over the same moments, each probability
+// from the one before it.
+func (e *exponentialLiving) counts(n int, t float64) []float64 {
+	if t <= 0 {
+		return e.poissonGamma.counts(n, t)
+	}
+	list, ratio := make([]float64, n), make([]float64, n)
+	for k := 1; k < n; k++ {
+		ratio[k] = (e.shape + float64(k) - 1) / float64(k)
+	}
+	list[0] = e.Count(0, t)
+	alive, _ := e.Within(t)
+	for _, m := range append(e.moments(n-1, t), moment{t, alive}) {
+		none := -e.shape * math.Log1p(m.at/e.time)
+		if none < -600 { // e^none would be no number to start from
+			for k := 1; k < n; k++ {
+				list[k] += m.weight * math.Exp(e.logCount(k, m.at))
+			}
+			continue
+		}
+		p, share := m.weight*math.Exp(none), m.at/(e.time+m.at)
+		for k := 1; k < n; k++ {
+			p *= ratio[k] * share
+			list[k] += p
+		}
+	}
+	return list
+}
+
+// moment is a moment of loss with its weight: the density times the width.
+type moment struct{ at, weight float64 }
+
+// moments are the points of Gauss–Legendre panels until t, as for the likelihood but
+// narrower, for counts up to n rise with τⁿ; times by which a count up to n is as good as
+// impossible are left out.
+func (e *exponentialLiving) moments(n int, t float64) []moment {
+	var list []moment
 	for from := 0.0; from < t; {
 		fall := (e.shape+float64(n))/(e.time+from) + (e.s+1)/(e.beta+from)
 		end := min(t, from+8/fall, from+min(e.time, e.beta)+from)
-		if from > 0 {
-			end = min(end, from*math.Exp(8/float64(n)))
-		}
 		if !(end > from) {
 			break
 		}
 		for i, v := range fine.at {
-			moment := from + v*(end-from)
-			sum += fine.weight[i] * (end - from) * e.s / e.beta * math.Exp(e.logCount(n, moment)-(e.s+1)*math.Log1p(moment/e.beta))
+			at := from + v*(end-from)
+			list = append(list, moment{at, fine.weight[i] * (end - from) * e.s / e.beta * math.Exp(-(e.s+1)*math.Log1p(at/e.beta))})
 		}
 		from = end
-		// Beyond the peak, once what is left is nothing.
-		if from*fall > 2*float64(n) && math.Exp(e.logCount(n, from))*from < 1e-17*sum {
+		if from*fall > 2*float64(n) && e.logCount(n, from)+math.Log(from) < -60 {
 			break
 		}
 	}
-	return sum
+	return list
 }
 
 // Discounted is E[λ]·E[1/(μ + rate)].

@@ -71,6 +71,21 @@ func (g *geometricLiving) Count(n int, t float64) float64 {
 	return math.Exp(logAll+g.logCount(n, t)) + math.Exp(logLast)*atLeast
 }
 
+// counts is Count for 0, 1, … below n at once, each from the one before it; small
+// probabilities are exact to 1e-15, not to their last digit.
+func (g *geometricLiving) counts(n int, t float64) []float64 {
+	list := g.poissonGamma.counts(n, t)
+	all, atLeast := 1.0, 1-list[0]
+	for k := 1; k < n && t > 0; k++ {
+		last := all * g.a / (g.a + g.b + float64(k) - 1) // E[p (1 − p)ᵏ⁻¹]
+		all *= (g.b + float64(k) - 1) / (g.a + g.b + float64(k) - 1)
+		p := list[k]
+		list[k] = all*p + last*max(atLeast, 0)
+		atLeast -= p
+	}
+	return list
+}
+
 // Discounted is E[λ/(λp + rate)], over the rate of purchase and the loss.
 func (g *geometricLiving) Discounted(rate float64) float64 {
 	if !(rate > 0) {

@@ -52,16 +52,16 @@ type Distribution []float64
 func Orders(models []Model, c RFM, t, rest float64) Distribution {
 	share := 1 / float64(len(models))
 	lost, left := 0.0, 1.0
-	living, alive := make([]Living, len(models)), make([]float64, len(models))
+	next, alive := make([]func(int) float64, len(models)), make([]float64, len(models))
 	for i, m := range models {
-		living[i], alive[i] = m.Living(c.Frequency, c.Age), m.Alive(c)
+		next[i], alive[i] = counter(m.Living(c.Frequency, c.Age), t), m.Alive(c)
 		lost += share * (1 - alive[i])
 	}
 	var d Distribution
 	for n := 0; left > rest && n < mostCounts; n++ {
 		var p float64
-		for i, l := range living {
-			p += share * alive[i] * l.Count(n, t)
+		for i, count := range next {
+			p += share * alive[i] * count(n)
 		}
 		if n == 0 {
 			p += lost

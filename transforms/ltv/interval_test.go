@@ -87,3 +87,31 @@ func TestValue(t *testing.T) {
 	near(t, "quantile of nothing", v.Quantile(.3), 0, 0)
 	near(t, "everything", v.AtMost(1e12), 1, 1e-9)
 }
+
+// Intervals of all rows are the quantiles of each.
+func TestIntervals(t *testing.T) {
+	list := append(shop(3000), RFM{40, 90, 95}, RFM{40, 30, 95}, RFM{300, 100, 101})
+	s := compress(t, list)
+	g := GammaGamma{6.25, 3.74, 15.44}
+	for name, models := range map[string][]Model{
+		"one":        {bgnbdCDNOW},
+		"several":    {bgnbdCDNOW, BGNBD{.3, 4, .9, 2.4}, paretoCDNOW},
+		"never lost": {NBD{.4, 12}},
+	} {
+		intervals := Intervals(models, g, s, 39, .8)
+		for i, r := range s.Rows() {
+			if i%23 != 0 && r.Frequency < 40 {
+				continue
+			}
+			d := Orders(models, r.RFM, 39, 1e-9)
+			if got := intervals[i]; got.OrdersLow != d.Quantile(.1) || got.OrdersHigh != d.Quantile(.9) {
+				t.Errorf("%s: %v buys %d to %d times, want %d to %d", name, r.RFM, got.OrdersLow, got.OrdersHigh, d.Quantile(.1), d.Quantile(.9))
+			}
+			spend := Spend{r.Frequency, 30}
+			v := NewValue(d, []GammaGamma{g}, spend)
+			low, high := intervals[i].Value(g, spend)
+			near(t, fmt.Sprint(name, r.RFM, ": P(low)"), v.AtMost(low), max(.1, v.AtMost(0)), .0015)
+			near(t, fmt.Sprint(name, r.RFM, ": P(high)"), v.AtMost(high), max(.9, v.AtMost(0)), .0015)
+		}
+	}
+}

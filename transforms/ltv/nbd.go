@@ -93,6 +93,24 @@ func (g poissonGamma) Count(n int, t float64) float64 {
 	return math.Exp(g.logCount(n, t))
 }
 
+// counts is Count for 0, 1, … below n at once, each from the one before it.
+func (g poissonGamma) counts(n int, t float64) []float64 {
+	list := make([]float64, n)
+	none := -g.shape * math.Log1p(t/g.time)
+	if t <= 0 || none < -600 { // e^none would be no number to start from
+		for k := range list {
+			list[k] = g.Count(k, t)
+		}
+		return list
+	}
+	list[0] = math.Exp(none)
+	share := t / (g.time + t)
+	for k := 1; k < n; k++ {
+		list[k] = list[k-1] * (g.shape + float64(k) - 1) / float64(k) * share
+	}
+	return list
+}
+
 // certain is the probability of n purchases in no time.
 func certain(n int) float64 {
 	if n == 0 {

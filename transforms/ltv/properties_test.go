@@ -134,6 +134,25 @@ func TestProbabilities(t *testing.T) {
 	})
 }
 
+// Several counts at once are the same as one by one.
+func TestCountsAtOnce(t *testing.T) {
+	eachFamily(t, func(t *testing.T, f family) {
+		for _, theta := range [][]float64{f.typical, f.frail} {
+			m := f.model(theta)
+			for _, c := range append(slices.Clone(histories), RFM{9000, 30, 31}) {
+				for _, after := range []float64{0, .5, 52, 300} {
+					l := m.Living(c.Frequency, c.Age)
+					next := counter(l, after)
+					for n := range 70 {
+						want := l.Count(n, after)
+						near(t, fmt.Sprint(theta, c, after, n), next(n), want, 1e-10*want+1e-14)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestPredictionsAreMonotone(t *testing.T) {
 	eachFamily(t, func(t *testing.T, f family) {
 		for _, theta := range [][]float64{f.typical, f.frail} {
