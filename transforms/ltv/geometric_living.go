@@ -3,8 +3,6 @@ package ltv
 import (
 	"math"
 	"sync"
-
-	"gonum.org/v1/gonum/mathext"
 )
 
 // living is a customer alive at the age: λ ~ Gamma(r + x, α + T) and p ~ Beta(a, b + k), independent.
@@ -65,10 +63,19 @@ func (g *geometricLiving) Count(n int, t float64) float64 {
 	}
 	survived, _ := rising(g.b, n)
 	chances, _ := rising(g.a+g.b, n)
-	logAll := survived - chances                                     // ln E[(1 − p)ⁿ]
-	logLast := logAll + math.Log(g.a/(g.b+float64(n)-1))             // ln E[p (1 − p)ⁿ⁻¹]
-	atLeast := mathext.RegIncBeta(float64(n), g.shape, t/(g.time+t)) // n purchases or more within t
-	return math.Exp(logAll+g.logCount(n, t)) + math.Exp(logLast)*atLeast
+	logAll := survived - chances                         // ln E[(1 − p)ⁿ]
+	logLast := logAll + math.Log(g.a/(g.b+float64(n)-1)) // ln E[p (1 − p)ⁿ⁻¹]
+	return math.Exp(logAll+g.logCount(n, t)) + math.Exp(logLast)*g.poissonGamma.AtLeast(n, t)
+}
+
+// AtLeast takes n purchases that would come, and not to be lost at the n − 1 before the last.
+func (g *geometricLiving) AtLeast(n int, t float64) float64 {
+	if n <= 0 {
+		return 1
+	}
+	survived, _ := rising(g.b, n-1)
+	chances, _ := rising(g.a+g.b, n-1)
+	return math.Exp(survived-chances) * g.poissonGamma.AtLeast(n, t)
 }
 
 // counts is Count for 0, 1, … below n at once, each from the one before it; small

@@ -47,8 +47,8 @@ type Distribution []float64
 
 // Orders is the distribution of the purchases of one customer in (T, T + t], the mean
 // over equally likely models (those of the scenarios): what is uncertain of the customer
-// and of the parameters. It ends where less than rest is left, which is added to the
-// last count.
+// and of the parameters. It ends where less than rest is left, or at 20,000; what is left
+// is added to the last count.
 func Orders(models []Model, c RFM, t, rest float64) Distribution {
 	share := 1 / float64(len(models))
 	lost, left := 0.0, 1.0
@@ -73,8 +73,8 @@ func Orders(models []Model, c RFM, t, rest float64) Distribution {
 	return d
 }
 
-// mostCounts ends a distribution whose tail has no end.
-const mostCounts = 100000
+// mostCounts ends a distribution whose tail has no end, in one customer of many thousand purchases.
+const mostCounts = 20000
 
 // Mean is the expected count.
 func (d Distribution) Mean() float64 {

@@ -23,8 +23,9 @@ func (i Interval) Value(g GammaGamma, spend Spend) (low, high float64) {
 
 // Intervals are those of a probability, such as 0.8, for every row of a summary: the
 // quantiles of Orders and Value over equally likely models (those of the scenarios),
-// computed once per frequency and age. The value is tabulated, so that its probability
-// is off by up to 0.0015, and takes the parameters of spend as known.
+// computed once per frequency and age. Numbers beyond 64 are good to 2 %; the value is
+// tabulated, so that its probability is off by up to 0.0015, and takes the parameters of
+// spend as known.
 func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64) []Interval {
 	list := make([]Interval, len(s.rows))
 	low, high := (1-probability)/2, (1+probability)/2
@@ -42,12 +43,15 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 			for j, m := range models {
 				young[j] = m.Living(r.Frequency, 0)
 			}
-			ratios = newRatioTable(g, r.Frequency)
 		}
 		if fresh || r.Age != s.rows[i-1].Age {
 			futureOf(futures, young, r.Age, t, high)
+			if fresh {
+				// The youngest of a frequency buy the most.
+				ratios = newRatioTable(g, r.Frequency, len(futures[0].orders)-1)
+			}
 			for j := range futures {
-				futures[j].values = ratios.distribution(futures[j].orders, futures[j].values)
+				futures[j].values = ratios.distribution(futures[j].orders)
 			}
 		}
 		for j := range alive {
@@ -62,23 +66,38 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 }
 
 // future is what a living customer does by one model: the distribution function of the
-// count, from 0 on, and of the value at the points of the table.
+// count, at the steps, and of the value at the points of the table.
 type future struct{ orders, values []float64 }
 
-// futureOf computes the counts of customers of an age, as far as the greatest quantile
-// asked for, and somewhat further for their value.
+// steps are the counts that are looked at: each up to 64, then every fiftieth part more.
+var steps = func() []int {
+	var list []int
+	for n := 0; n < 1e7; n += 1 + max(0, n-56)/50 {
+		list = append(list, n)
+	}
+	return list
+}()
+
+// futureOf computes the counts of customers of an age, somewhat further than the greatest
+// quantile asked for, for the sake of their value.
 func futureOf(futures []future, young []Living, age, t, high float64) {
-	next := make([]func(int) float64, len(young))
+	next, living := make([]func(int) float64, len(young)), make([]Living, len(young))
 	for j, l := range young {
-		next[j] = counter(l.Quiet(age), t)
+		living[j] = l.Quiet(age)
+		next[j] = counter(living[j], t)
 		futures[j].orders = futures[j].orders[:0]
 	}
 	enough := 1 - (1-high)/100
 	sums := make([]float64, len(young))
-	for n, mean := 0, 0.0; mean < enough && n < mostCounts; n++ {
+	mean := 0.0
+	for i := 0; mean < enough && i < len(steps); i++ {
 		mean = 0
-		for j, p := range next {
-			sums[j] += p(n)
+		for j := range next {
+			if n := steps[i]; n == i {
+				sums[j] += next[j](n)
+			} else {
+				sums[j] = 1 - living[j].AtLeast(n+1, t)
+			}
 			futures[j].orders = append(futures[j].orders, sums[j])
 			mean += sums[j] / float64(len(next))
 		}
@@ -112,52 +131,51 @@ func mixed(futures []future, now []float64, living func(*future) float64) float6
 
 // ordersAt is the least count with at least probability p at or below it.
 func ordersAt(futures []future, now []float64, p float64) int {
-	return sort.Search(len(futures[0].orders)-1, func(n int) bool {
-		return mixed(futures, now, func(f *future) float64 { return f.orders[n] }) >= p
-	})
+	return steps[sort.Search(len(futures[0].orders)-1, func(i int) bool {
+		return mixed(futures, now, func(f *future) float64 { return f.orders[i] }) >= p
+	})]
 }
 
-// ratioTable is P(sum of n purchases ≤ y·(v + x·m̄)) by n and by points y, evenly spaced
-// in the logarithm.
+// ratioTable is P(sum of n purchases ≤ y·(v + x·m̄)) by the steps of n and by points y,
+// evenly spaced in the logarithm.
 type ratioTable struct {
 	points []float64
-	rows   [][]float64 // by n − 1, made when first needed
+	rows   [][]float64 // by step, made when first needed
 	a, b   float64     // shapes: of one purchase, of what is known of the customer
 }
 
-const ratioPoints = 161
-
-func newRatioTable(g GammaGamma, frequency int) ratioTable {
-	r := ratioTable{points: make([]float64, ratioPoints), a: g.P, b: g.P*float64(frequency) + g.Q}
-	// From far below what one purchase is worth to far above what a thousand are.
+// newRatioTable places the points: from far below what one purchase is worth to far above
+// what those of the last step are.
+func newRatioTable(g GammaGamma, frequency, lastStep int) ratioTable {
+	r := ratioTable{a: g.P, b: g.P*float64(frequency) + g.Q}
 	centre := math.Log(r.a / r.b)
-	below := 6 * math.Sqrt(1/r.a+1/r.b)
-	above := math.Log(1000) + 6*math.Sqrt(1/r.b)
-	for i := range r.points {
-		r.points[i] = math.Exp(centre - below + (below+above)*float64(i)/(ratioPoints-1))
+	from := centre - 6*math.Sqrt(1/r.a+1/r.b)
+	to := centre + math.Log(float64(steps[lastStep]+1)) + 6*math.Sqrt(1/r.a+1/r.b)
+	const apart = 0.06
+	for y := from; y < to+apart; y += apart {
+		r.points = append(r.points, math.Exp(y))
 	}
 	return r
 }
 
 // distribution is the distribution function of the value at the points, for a living
 // customer with that of the count.
-func (r *ratioTable) distribution(orders, to []float64) []float64 {
-	if to == nil {
-		to = make([]float64, len(r.points))
-	}
+func (r *ratioTable) distribution(orders []float64) []float64 {
+	to := make([]float64, len(r.points))
 	for i := range to {
 		to[i] = orders[0]
 	}
-	for n := 1; n < len(orders); n++ {
-		if n > len(r.rows) {
+	for k := 1; k < len(orders); k++ {
+		if k > len(r.rows) {
+			n := float64(steps[k-1]+1+steps[k]) / 2 // the middle of the counts of the step
 			row := make([]float64, len(r.points))
 			for i, y := range r.points {
-				row[i] = mathext.RegIncBeta(r.a*float64(n), r.b, y/(1+y))
+				row[i] = mathext.RegIncBeta(r.a*n, r.b, y/(1+y))
 			}
 			r.rows = append(r.rows, row)
 		}
-		p := orders[n] - orders[n-1]
-		for i, v := range r.rows[n-1] {
+		p := orders[k] - orders[k-1]
+		for i, v := range r.rows[k-1] {
 			to[i] += p * v
 		}
 	}

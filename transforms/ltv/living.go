@@ -19,6 +19,8 @@ type Living interface {
 	Within(t float64) (alive, purchases float64)
 	// Count is the probability of exactly n purchases within t.
 	Count(n int, t float64) float64
+	// AtLeast is the probability of n purchases or more within t.
+	AtLeast(n int, t float64) float64
 	// Discounted is the expected number of purchases without a horizon, each worth
 	// e^(−rate·its time): the present value (DERT) per unit of spend. The rate is per unit
 	// of time and positive; +Inf when it is not and the sum has no bound.

@@ -1,6 +1,10 @@
 package ltv
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
 
 // NBD is the negative binomial model: a customer buys at a rate that is
 // Gamma(R, Alpha) over customers and is never lost. It is where BG/NBD (a → 0) and
@@ -91,6 +95,17 @@ func (g poissonGamma) Count(n int, t float64) float64 {
 		return certain(n)
 	}
 	return math.Exp(g.logCount(n, t))
+}
+
+// AtLeast implements Living: a regularised incomplete beta function.
+func (g poissonGamma) AtLeast(n int, t float64) float64 {
+	if n <= 0 {
+		return 1
+	}
+	if t <= 0 {
+		return 0
+	}
+	return mathext.RegIncBeta(float64(n), g.shape, t/(g.time+t))
 }
 
 // counts is Count for 0, 1, … below n at once, each from the one before it.

@@ -193,8 +193,8 @@ func TestParetoNBDGridEqualsLogarithms(t *testing.T) {
 	for day := 40; day < 900; day++ {
 		list = append(list, RFM{60, float64(day-1) / 7, float64(day) / 7}, RFM{130, float64(day-30) / 7, float64(day) / 7})
 	}
-	for hour := 20002; hour < 60000; hour += 2 { // small gaps over a range beyond that of numbers
-		list = append(list, RFM{500, 20000. / 168, float64(hour) / 168})
+	for hour := 8002; hour < 60000; hour += 2 { // small gaps over a range beyond that of numbers
+		list = append(list, RFM{480, 8000. / 168, float64(hour) / 168})
 	}
 	s := compress(t, list)
 	for _, m := range []ParetoNBD{paretoCDNOW, {.3, 40, 2, 15}, {2, 10, .3, 10}} {

@@ -142,9 +142,11 @@ func TestCountsAtOnce(t *testing.T) {
 			for _, c := range append(slices.Clone(histories), RFM{9000, 30, 31}) {
 				for _, after := range []float64{0, .5, 52, 300} {
 					l := m.Living(c.Frequency, c.Age)
-					next := counter(l, after)
+					next, left := counter(l, after), 1.0
 					for n := range 70 {
+						near(t, fmt.Sprint(theta, c, after, ": at least ", n), l.AtLeast(n, after), left, 1e-10)
 						want := l.Count(n, after)
+						left -= want
 						near(t, fmt.Sprint(theta, c, after, n), next(n), want, 1e-10*want+1e-14)
 					}
 				}
