@@ -43,6 +43,15 @@ func TestOrders(t *testing.T) {
 	}
 	near(t, "sum", sum, 1, 1e-12)
 	nearly(t, "mean", d.Mean(), Expected(bgnbdCDNOW, c, 39), 1e-8)
+	short := Orders([]Model{bgnbdCDNOW}, c, 39, .2)
+	left := 1.0
+	for _, p := range short {
+		left -= p
+	}
+	near(t, "what is left goes to the last count", left, 0, 1e-12)
+	if len(short) >= len(d) || short.Quantile(.5) != d.Quantile(.5) {
+		t.Errorf("short distribution %v", short)
+	}
 	if low, high := d.Quantile(.1), d.Quantile(.9); low != 0 || high < 7 || high > 9 {
 		t.Errorf("80 %% of the customers like %v buy %d to %d times", c, low, high)
 	}
