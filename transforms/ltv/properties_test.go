@@ -155,6 +155,23 @@ func TestCountsAtOnce(t *testing.T) {
 	})
 }
 
+// Counts about a thousand, where the probability of none is too small to be a number.
+func TestCountsAtOnceOfFrequentBuyers(t *testing.T) {
+	eachFamily(t, func(t *testing.T, f family) {
+		l := f.model(f.typical).Living(1500, 31)
+		next := counter(l, 28)
+		for n := range 1001 {
+			if got := next(n); n%200 == 0 {
+				want := l.Count(n, 28)
+				near(t, fmt.Sprint(n), got, want, 1e-9*want+1e-14)
+			}
+		}
+		if p := l.Count(1000, 28); !(p > 1e-6) {
+			t.Errorf("P(1000) = %v: the count is not about a thousand", p)
+		}
+	})
+}
+
 func TestPredictionsAreMonotone(t *testing.T) {
 	eachFamily(t, func(t *testing.T, f family) {
 		for _, theta := range [][]float64{f.typical, f.frail} {
