@@ -22,6 +22,11 @@
 // All models of purchases share one idea (living.go): a prediction is the probability
 // that the customer is alive at T times what a living customer with that history does.
 //
+// A fit (fit.go) ends with a verdict and its reason (verdict.go): what cannot be fitted
+// says so, in words, and is never a number that is none. Value is purchases times spend
+// over a horizon, discounted (clv.go), with intervals of what a customer will do
+// (interval.go, intervals.go).
+//
 // Everything is a pure function; nothing draws random numbers, so the same summary
 // gives the same bytes.
 package ltv

@@ -15,7 +15,8 @@ type Interval struct {
 	ratioLow, ratioHigh   float64
 }
 
-// Value is the interval of the value for a customer of the row, in money.
+// Value is the interval of the value for a customer of the row, in money; the spend is
+// that of the same purchases, so that its count is the frequency of the row.
 func (i Interval) Value(g GammaGamma, spend Spend) (low, high float64) {
 	scale := g.V + float64(spend.Count)*spend.Mean
 	return i.ratioLow * scale, i.ratioHigh * scale
@@ -23,7 +24,7 @@ func (i Interval) Value(g GammaGamma, spend Spend) (low, high float64) {
 
 // Intervals are those of a probability, such as 0.8, for every row of a summary: the
 // quantiles of Orders and Value over equally likely models (those of the scenarios),
-// computed once per frequency and age. Numbers beyond 64 are good to 2 %; the value is
+// computed once per frequency and age. Numbers beyond 100 are good to 2 %; the value is
 // tabulated, so that its probability is off by up to 0.0015, and takes the parameters of
 // spend as known.
 func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64) []Interval {
@@ -69,7 +70,7 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 // count, at the steps, and of the value at the points of the table.
 type future struct{ orders, values []float64 }
 
-// steps are the counts that are looked at: each up to 64, then every fiftieth part more.
+// steps are the counts that are looked at: each up to 105, then about every fiftieth part more.
 var steps = func() []int {
 	var list []int
 	for n := 0; n < 1e7; n += 1 + max(0, n-56)/50 {
