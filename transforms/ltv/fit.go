@@ -1,0 +1,152 @@
+package ltv
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Fit is what maximum likelihood found, and how far it can be trusted.
+type Fit struct {
+	Model      string    // as the papers write it: BG/NBD
+	Parameters []string  // names, in the order of the fields of the model
+	Values     []float64 // the estimates; nil when there are none
+	// StandardErrors are those of Values, from the inverse Hessian in the logarithms
+	// of the parameters; nil when the data do not determine the parameters.
+	StandardErrors []float64
+	// Covariance is that of the logarithms of the parameters; nil like StandardErrors.
+	Covariance    [][]float64
+	LogLikelihood float64
+	Customers     float64 // the sum of the weights
+	Evaluations   int     // of the log-likelihood and its gradient
+	Verdict       Verdict
+}
+
+// AIC is Akaike's criterion, 2k − 2ℓ; smaller is better.
+func (f *Fit) AIC() float64 { return 2*float64(len(f.Parameters)) - 2*f.LogLikelihood }
+
+// Intervals are the bounds of the parameters at z standard errors, computed on the
+// logarithms, so that they stay positive; nil when there are no standard errors.
+func (f *Fit) Intervals(z float64) [][2]float64 {
+	var bounds [][2]float64
+	for i := range f.Covariance {
+		width := math.Exp(z * math.Sqrt(f.Covariance[i][i]))
+		bounds = append(bounds, [2]float64{f.Values[i] / width, f.Values[i] * width})
+	}
+	return bounds
+}
+
+// problem is a likelihood to maximise over positive parameters.
+type problem struct {
+	model     string
+	names     []string
+	customers float64
+	// evaluate returns the log-likelihood at θ and adds its gradient by θ to a zeroed slice.
+	evaluate func(theta, gradient []float64) float64
+	// rough evaluates a sample, to choose among starts, and sampled is its share of the
+	// customers; nil when evaluate is cheap.
+	rough   func(theta, gradient []float64) float64
+	sampled float64
+	starts  [][]float64
+	// low and high bound θ: what lies beyond differs from the bound by nothing that data can show.
+	low, high []float64
+	// limits say what a ridge means, the first that applies.
+	limits []meaning
+}
+
+// fit climbs from every start on the sample, then from the best on all of the data.
+func (p *problem) fit() Fit {
+	f := Fit{Model: p.model, Parameters: p.names, Customers: p.customers}
+	o := ascent{low: logs(p.low), high: logs(p.high)}
+	o.evaluate = inLogs(p.evaluate)
+	if p.rough != nil {
+		o.evaluate = inLogs(p.rough)
+	}
+	var best *summit
+	for _, start := range p.starts {
+		s := o.climb(logs(start), nil)
+		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
+			best = s
+		}
+	}
+	f.Evaluations = o.evaluations
+	if best == nil {
+		f.Verdict = Verdict{NotMoved, "did not move: no start led uphill; check that time has one unit and the rows are plausible"}
+		return f
+	}
+	if p.rough != nil {
+		o.evaluate = inLogs(p.evaluate)
+		o.evaluations = 0
+		var known *mat.SymDense
+		if best.converged {
+			best.information.ScaleSym(1/p.sampled, best.information)
+			known = best.information
+		}
+		best = o.climb(best.at, known)
+		f.Evaluations += o.evaluations
+	}
+	f.LogLikelihood = best.value
+	for _, y := range best.at {
+		f.Values = append(f.Values, math.Exp(y))
+	}
+	f.Verdict = p.judge(&o, best)
+	if f.Verdict.Kind == Converged {
+		covariance, err := inverse(best.information)
+		if err != nil {
+			f.Verdict = Verdict{Stopped, fmt.Sprintf("stopped: no standard errors, the Hessian has no inverse: %v", err)}
+			return f
+		}
+		f.Covariance = covariance
+		for i, v := range f.Values {
+			f.StandardErrors = append(f.StandardErrors, v*math.Sqrt(f.Covariance[i][i]))
+		}
+	}
+	return f
+}
+
+func logs(theta []float64) []float64 {
+	y := make([]float64, len(theta))
+	for i, v := range theta {
+		y[i] = math.Log(v)
+	}
+	return y
+}
+
+// inLogs turns a function of θ into one of ln θ.
+func inLogs(evaluate func(theta, gradient []float64) float64) func(y, gradient []float64) float64 {
+	return func(y, gradient []float64) float64 {
+		theta := make([]float64, len(y))
+		for i, v := range y {
+			theta[i] = math.Exp(v)
+			gradient[i] = 0
+		}
+		value := evaluate(theta, gradient)
+		for i := range gradient {
+			gradient[i] *= theta[i]
+		}
+		return value
+	}
+}
+
+// inverse is that of a positive definite matrix.
+func inverse(m *mat.SymDense) ([][]float64, error) {
+	var c mat.Cholesky
+	if !c.Factorize(m) {
+		return nil, errors.New("it is not positive definite")
+	}
+	var inv mat.SymDense
+	if err := c.InverseTo(&inv); err != nil {
+		return nil, err
+	}
+	n := inv.SymmetricDim()
+	rows := make([][]float64, n)
+	for i := range rows {
+		rows[i] = make([]float64, n)
+		for j := range rows[i] {
+			rows[i][j] = inv.At(i, j)
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,208 @@
+package ltv
+
+import (
+	"math"
+	"sort"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// Interval is a central interval of what one customer will buy in (T, T + t], by number
+// and by value. The value is in units of v + x·m̄, the prior and the past spend of the
+// customer, see Value: rows are shared by customers who spent differently.
+type Interval struct {
+	OrdersLow, OrdersHigh int
+	ratioLow, ratioHigh   float64
+}
+
+// Value is the interval of the value for a customer of the row, in money; the spend is
+// that of the same purchases, so that its count is the frequency of the row.
+func (i Interval) Value(g GammaGamma, spend Spend) (low, high float64) {
+	scale := g.V + float64(spend.Count)*spend.Mean
+	return i.ratioLow * scale, i.ratioHigh * scale
+}
+
+// Intervals are those of a probability, such as 0.8, for every row of a summary: the
+// quantiles of Orders and Value over equally likely models (those of the scenarios),
+// computed once per frequency and age. Numbers beyond 100 are good to 2 %; the value is
+// tabulated, so that its probability is off by up to 0.0015, and takes the parameters of
+// spend as known.
+func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64) []Interval {
+	list := make([]Interval, len(s.rows))
+	low, high := (1-probability)/2, (1+probability)/2
+	alive := make([][]float64, len(models))
+	for j, m := range models {
+		alive[j] = aliveRows(m, s)
+	}
+	young := make([]Living, len(models))
+	futures := make([]future, len(models))
+	var ratios ratioTable
+	now := make([]float64, len(models))
+	for i, r := range s.rows {
+		fresh := i == 0 || r.Frequency != s.rows[i-1].Frequency
+		if fresh {
+			for j, m := range models {
+				young[j] = m.Living(r.Frequency, 0)
+			}
+		}
+		if fresh || r.Age != s.rows[i-1].Age {
+			futureOf(futures, young, r.Age, t, high)
+			if fresh {
+				// The youngest of a frequency buy the most.
+				ratios = newRatioTable(g, r.Frequency, len(futures[0].orders)-1)
+			}
+			for j := range futures {
+				futures[j].values = ratios.distribution(futures[j].orders)
+			}
+		}
+		for j := range alive {
+			now[j] = alive[j][i]
+		}
+		list[i] = Interval{
+			ordersAt(futures, now, low), ordersAt(futures, now, high),
+			ratios.at(futures, now, low), ratios.at(futures, now, high),
+		}
+	}
+	return list
+}
+
+// future is what a living customer does by one model: the distribution function of the
+// count, at the steps, and of the value at the points of the table.
+type future struct{ orders, values []float64 }
+
+// steps are the counts that are looked at: each up to 105, then about every fiftieth part more.
+var steps = func() []int {
+	var list []int
+	for n := 0; n < 1e7; n += 1 + max(0, n-56)/50 {
+		list = append(list, n)
+	}
+	return list
+}()
+
+// futureOf computes the counts of customers of an age, somewhat further than the greatest
+// quantile asked for, for the sake of their value.
+func futureOf(futures []future, young []Living, age, t, high float64) {
+	next, living := make([]func(int) float64, len(young)), make([]Living, len(young))
+	for j, l := range young {
+		living[j] = l.Quiet(age)
+		next[j] = counter(living[j], t)
+		futures[j].orders = futures[j].orders[:0]
+	}
+	enough := 1 - (1-high)/100
+	sums := make([]float64, len(young))
+	mean := 0.0
+	for i := 0; mean < enough && i < len(steps); i++ {
+		mean = 0
+		for j := range next {
+			if n := steps[i]; n == i {
+				sums[j] += next[j](n)
+			} else {
+				sums[j] = 1 - living[j].AtLeast(n+1, t)
+			}
+			futures[j].orders = append(futures[j].orders, sums[j])
+			mean += sums[j] / float64(len(next))
+		}
+	}
+}
+
+// counter is Count by n, to be asked from 0 on: several at once where a model has a way.
+func counter(l Living, t float64) func(n int) float64 {
+	all, ok := l.(interface{ counts(int, float64) []float64 })
+	if !ok {
+		return func(n int) float64 { return l.Count(n, t) }
+	}
+	var list []float64
+	return func(n int) float64 {
+		if n >= len(list) {
+			list = all.counts(2*n+8, t)
+		}
+		return list[n]
+	}
+}
+
+// mixed is the distribution function of a customer alive with the probabilities now,
+// given that of a living one.
+func mixed(futures []future, now []float64, living func(*future) float64) float64 {
+	var lost float64
+	for j := range futures {
+		lost += now[j] * (1 - living(&futures[j]))
+	}
+	return 1 - lost/float64(len(futures))
+}
+
+// ordersAt is the least count with at least probability p at or below it.
+func ordersAt(futures []future, now []float64, p float64) int {
+	return steps[sort.Search(len(futures[0].orders)-1, func(i int) bool {
+		return mixed(futures, now, func(f *future) float64 { return f.orders[i] }) >= p
+	})]
+}
+
+// ratioTable is P(sum of n purchases ≤ y·(v + x·m̄)) by the steps of n and by points y,
+// evenly spaced in the logarithm.
+type ratioTable struct {
+	points []float64
+	rows   [][]float64 // by step, made when first needed
+	a, b   float64     // shapes: of one purchase, of what is known of the customer
+}
+
+// newRatioTable places the points: from far below what one purchase is worth to far above
+// what those of the last step are.
+func newRatioTable(g GammaGamma, frequency, lastStep int) ratioTable {
+	r := ratioTable{a: g.P, b: g.P*float64(frequency) + g.Q}
+	centre := math.Log(r.a / r.b)
+	from := centre - 6*math.Sqrt(1/r.a+1/r.b)
+	to := centre + math.Log(float64(steps[lastStep]+1)) + 6*math.Sqrt(1/r.a+1/r.b)
+	const apart = 0.06
+	for y := from; y < to+apart; y += apart {
+		r.points = append(r.points, math.Exp(y))
+	}
+	return r
+}
+
+// distribution is the distribution function of the value at the points, for a living
+// customer with that of the count.
+func (r *ratioTable) distribution(orders []float64) []float64 {
+	to := make([]float64, len(r.points))
+	for i := range to {
+		to[i] = orders[0]
+	}
+	for k := 1; k < len(orders); k++ {
+		if k > len(r.rows) {
+			n := float64(steps[k-1]+1+steps[k]) / 2 // the middle of the counts of the step
+			row := make([]float64, len(r.points))
+			for i, y := range r.points {
+				row[i] = mathext.RegIncBeta(r.a*n, r.b, y/(1+y))
+			}
+			r.rows = append(r.rows, row)
+		}
+		p := orders[k] - orders[k-1]
+		for i, v := range r.rows[k-1] {
+			to[i] += p * v
+		}
+	}
+	return to
+}
+
+// at is the least value with at least probability p at or below it.
+func (r *ratioTable) at(futures []future, now []float64, p float64) float64 {
+	if mixed(futures, now, func(f *future) float64 { return f.orders[0] }) >= p {
+		return 0
+	}
+	probability := func(i int) float64 {
+		return mixed(futures, now, func(f *future) float64 { return f.values[i] })
+	}
+	i := sort.Search(len(r.points)-1, func(i int) bool { return probability(i) >= p })
+	if i == 0 {
+		return r.points[0]
+	}
+	// A product of many factors is about lognormal: between points the normal quantile of
+	// the probability is about a straight line over the logarithm.
+	before, after := probit(probability(i-1)), probit(probability(i))
+	part := min(1, max(0, (probit(p)-before)/(after-before)))
+	return r.points[i-1] * math.Pow(r.points[i]/r.points[i-1], part)
+}
+
+// probit is the quantile of the normal distribution, for probabilities off the ends.
+func probit(p float64) float64 {
+	return mathext.NormalQuantile(min(max(p, 1e-15), 1-1e-15))
+}
