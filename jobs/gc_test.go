@@ -113,9 +113,9 @@ func TestGCBesideRuns(t *testing.T) {
 // TestOutagesOfGC lets every operation of gc fail: the result stays readable, and gc run
 // again ends where it would have.
 func TestOutagesOfGC(t *testing.T) {
-	points, every, least := 0, 9, 30
+	points, every, least := 0, 9, 20
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
-		every, least = 1, 300
+		every, least = 1, 200
 	}
 	for mode := range storetest.Modes {
 		t.Run(mode, func(t *testing.T) {
