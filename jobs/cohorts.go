@@ -98,12 +98,10 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, publication.Close()) }()
-	if publication.Before() != nil { // another copy of this run may have published since
-		if m, err := pipeline.Published(ctx, r.output, key, c.Tables); err != nil {
-			return nil, err
-		} else if m != nil {
-			return r.unchanged(m), nil
-		}
+	if m, err := publication.Published(ctx, c.Tables); err != nil { // by another copy of this run, meanwhile
+		return nil, err
+	} else if m != nil {
+		return r.unchanged(m), nil
 	}
 	if err := r.extract(ctx); err != nil { // files → canonical orders, rejects
 		return nil, err

@@ -68,15 +68,23 @@ func numbers(ctx context.Context, s store.Store, partition string) (committed ma
 	}
 	committed = map[int]bool{}
 	for _, o := range objects {
-		base := path.Base(o.Name)
-		n, err := strconv.Atoi(strings.TrimSuffix(base, path.Ext(base)))
-		if err != nil || n < 1 {
-			continue // not ours
+		if n, ours := numberOf(o.Name); ours {
+			committed[n] = committed[n] || path.Ext(o.Name) == ".json"
+			last = max(last, n)
 		}
-		committed[n] = committed[n] || path.Ext(base) == ".json"
-		last = max(last, n)
 	}
 	return committed, last, nil
+}
+
+// numberOf is the number of the publication that an object of runs/as_of=…/ or
+// results/as_of=…/ belongs to, false where it is none of ours.
+func numberOf(name string) (int, bool) {
+	parts := strings.SplitN(name, "/", 4)
+	if len(parts) < 3 {
+		return 0, false
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(parts[2], path.Ext(parts[2])))
+	return n, err == nil && n > 0
 }
 
 // readManifest reads the manifest of a publication.
@@ -228,11 +236,11 @@ func abandon(ctx context.Context, s store.Store, partition string, n int, clock 
 		return errors.Join(err, lockedBy(s, partition, l))
 	}
 	m := Manifest{Version: 1, Number: n, RunID: l.RunID, Partition: partition, StartedAt: l.AcquiredAt, EndedAt: clock().UTC(), Status: Abandoned}
-	data, err := json.MarshalIndent(m, "", "  ")
+	data, err := m.encode()
 	if err != nil {
 		return err
 	}
-	if err := s.PutNew(ctx, commitName(partition, n), append(data, '\n')); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := s.PutNew(ctx, commitName(partition, n), data); err != nil && !errors.Is(err, store.ErrExists) {
 		return err
 	}
 	return s.Remove(ctx, heldName(partition, n))

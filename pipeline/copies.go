@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,11 +55,11 @@ func copyResult(ctx context.Context, s store.Store, m *Manifest) error {
 			return err
 		}
 	}
-	data, err := json.MarshalIndent(m, "", "  ")
+	data, err := m.encode()
 	if err != nil {
 		return err
 	}
-	if err := s.Put(ctx, "runs/"+m.RunID+".json", append(data, '\n')); err != nil {
+	if err := s.Put(ctx, "runs/"+m.RunID+".json", data); err != nil {
 		return err
 	}
 	return s.Put(ctx, doneName(m.Partition, m.Number), nil)
@@ -90,16 +89,24 @@ func copyTable(ctx context.Context, s store.Store, o OutputRecord) error {
 // Copies that are missing are made.
 func Published(ctx context.Context, s store.Store, run RunKey, tables []string) (*Manifest, error) {
 	m, err := Current(ctx, s, run.Partition)
-	if err != nil || m == nil {
+	if err != nil {
 		return nil, err
 	}
-	copied := true
+	return publishedBy(ctx, s, m, run, tables)
+}
+
+// publishedBy is Published, given what was published last for the date.
+func publishedBy(ctx context.Context, s store.Store, m *Manifest, run RunKey, tables []string) (*Manifest, error) {
+	if m == nil {
+		return nil, nil
+	}
+	copied, all := true, m.tables()
 	for _, t := range tables {
-		i := slices.IndexFunc(m.tables(), func(o OutputRecord) bool { return o.Table == t && o.RunID == run.ID })
+		i := slices.IndexFunc(all, func(o OutputRecord) bool { return o.Table == t && o.RunID == run.ID })
 		if i < 0 {
 			return nil, nil
 		}
-		o := m.tables()[i]
+		o := all[i]
 		if whole, err := intact(ctx, s, o.Path, o); err != nil {
 			return nil, err
 		} else if whole {
@@ -123,9 +130,6 @@ func Published(ctx context.Context, s store.Store, run RunKey, tables []string) 
 	}
 	return m, nil
 }
-
-// tables are all tables of a date after a publication.
-func (m *Manifest) tables() []OutputRecord { return slices.Concat(m.Outputs, m.Inherited) }
 
 // intact says whether an object is what was written: in a folder by its SHA-256, in a
 // bucket, which keeps what it has been given and charges for reading, by its size.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,8 +56,10 @@ func CollectGarbage(ctx context.Context, s store.Store, r Retention) (*Collectio
 		}
 	}
 	for _, o := range all { // copies of manifests that are gone
-		if id, ok := strings.CutSuffix(o.Name, ".json"); ok && path.Dir(o.Name) == "runs" && !c.runs[path.Base(id)] && c.gone(path.Base(id)) {
-			c.remove = append(c.remove, o)
+		if id, ok := strings.CutSuffix(o.Name, ".json"); ok && path.Dir(o.Name) == "runs" {
+			if stays, known := c.runs[path.Base(id)]; known && !stays {
+				c.remove = append(c.remove, o)
+			}
 		}
 	}
 	if err := c.leftovers(ctx); err != nil {
@@ -70,16 +71,13 @@ func CollectGarbage(ctx context.Context, s store.Store, r Retention) (*Collectio
 
 // sweep gathers what is to be removed.
 type sweep struct {
-	s       store.Store
-	r       Retention
-	found   *Collection
-	remove  []store.Object
-	runs    map[string]bool // run ids of the manifests that stay
-	dropped []string        // run ids of the manifests that go
-	live    []string        // folders below results/ that a run may be writing to
+	s      store.Store
+	r      Retention
+	found  *Collection
+	remove []store.Object
+	runs   map[string]bool // by run id: whether a manifest of it stays
+	live   []string        // folders below results/ that a run may be writing to
 }
-
-func (c *sweep) gone(id string) bool { return slices.Contains(c.dropped, id) }
 
 // publication is a number with its objects.
 type publication struct {
@@ -111,16 +109,16 @@ func (c *sweep) partition(ctx context.Context, p string, objects []store.Object)
 		if m == nil || m.Status == Abandoned {
 			continue
 		}
-		if results++; results == 1 || results <= c.r.KeepRuns || c.r.Now.Sub(m.EndedAt) < c.r.Keep {
-			c.runs[m.RunID] = true
+		results++
+		stays := results == 1 || results <= c.r.KeepRuns || c.r.Now.Sub(m.EndedAt) < c.r.Keep
+		c.runs[m.RunID] = c.runs[m.RunID] || stays
+		if stays {
 			for _, o := range m.tables() {
 				referred[o.Result] = true
 			}
 			for _, o := range x.objects {
 				referred[o.Name] = referred[o.Name] || strings.HasPrefix(o.Name, "runs/")
 			}
-		} else {
-			c.dropped = append(c.dropped, m.RunID)
 		}
 	}
 	for _, x := range list {
@@ -139,19 +137,20 @@ func (c *sweep) partition(ctx context.Context, p string, objects []store.Object)
 func (c *sweep) publications(ctx context.Context, p string, objects []store.Object) ([]*publication, error) {
 	byNumber := map[int]*publication{}
 	for _, o := range objects {
-		text, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(o.Name, "runs/"+p+"/"), "results/"+p+"/"), "/")
-		n, err := strconv.Atoi(strings.TrimSuffix(text, path.Ext(text)))
-		if err != nil {
-			continue // not ours
+		n, ours := numberOf(o.Name)
+		if !ours {
+			continue
 		}
 		if byNumber[n] == nil {
 			byNumber[n] = &publication{number: n}
 		}
 		byNumber[n].objects = append(byNumber[n].objects, o)
 		if o.Name == commitName(p, n) {
-			if byNumber[n].manifest, err = readManifest(ctx, c.s, o.Name); err != nil {
+			m, err := readManifest(ctx, c.s, o.Name)
+			if err != nil {
 				return nil, err
 			}
+			byNumber[n].manifest = m
 		}
 	}
 	var list []*publication
@@ -201,12 +200,10 @@ func (c *sweep) leftovers(ctx context.Context) error {
 // manifest is ever seen without its tables.
 func (c *sweep) finish(ctx context.Context) error {
 	order := func(o store.Object) int {
-		switch {
-		case strings.HasPrefix(o.Name, "runs/"):
+		if strings.HasPrefix(o.Name, "runs/") {
 			return 0
-		default:
-			return 1
 		}
+		return 1
 	}
 	slices.SortFunc(c.remove, func(a, b store.Object) int {
 		return cmp.Or(cmp.Compare(order(a), order(b)), strings.Compare(a.Name, b.Name))

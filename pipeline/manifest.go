@@ -3,7 +3,9 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,6 +39,18 @@ type Manifest struct {
 	EndedAt       time.Time      `json:"ended_at"`
 	Status        string         `json:"status"`
 }
+
+// encode is the manifest as it is stored.
+func (m *Manifest) encode() ([]byte, error) {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// tables are all tables of a date after a publication.
+func (m *Manifest) tables() []OutputRecord { return slices.Concat(m.Outputs, m.Inherited) }
 
 // InputRecord is one object that a run has read, by reference.
 type InputRecord struct {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,6 +73,12 @@ func OpenPublication(ctx context.Context, s store.Store, run RunKey) (*Publicati
 	return p, nil
 }
 
+// Published is the function Published for the run of this publication, as things stood when
+// it took its number.
+func (p *Publication) Published(ctx context.Context, tables []string) (*Manifest, error) {
+	return publishedBy(ctx, p.s, p.before, p.run, tables)
+}
+
 // Before is the manifest of what was published last for the date, nil when nothing was.
 func (p *Publication) Before() *Manifest { return p.before }
 
@@ -107,24 +112,16 @@ func (p *Publication) clear(ctx context.Context) error {
 // Write writes a table, which nobody reads before Commit. Several tables may be written at
 // the same time.
 func (p *Publication) Write(ctx context.Context, d schemas.Data) (rows int64, err error) {
-	ctx, giveUp := context.WithCancel(ctx)
-	defer giveUp()
 	name := resultDir(p.run.Partition, p.lease.record.Number) + d.Table.Name + ".parquet"
-	w, err := p.s.Create(ctx, name)
-	if err != nil {
-		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
-	}
 	h, n := sha256.New(), &counter{}
-	b := bufio.NewWriterSize(io.MultiWriter(w, h, n), 1<<20)
-	if rows, err = sink.Parquet(b, d); err == nil {
-		err = b.Flush()
-	}
+	err = store.Write(ctx, p.s, name, func(w io.Writer) (err error) {
+		b := bufio.NewWriterSize(io.MultiWriter(w, h, n), 1<<20)
+		if rows, err = sink.Parquet(b, d); err != nil {
+			return err
+		}
+		return b.Flush()
+	})
 	if err != nil {
-		giveUp()
-		_ = w.Close() // given up: its error says no more than that
-		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
-	}
-	if err := w.Close(); err != nil {
 		return 0, fmt.Errorf("table %s cannot be written: %w", d.Table.Name, err)
 	}
 	o := OutputRecord{Table: d.Table.Name, Path: tableName(d.Table.Name, p.run.Partition), Result: name, RunID: p.run.ID,
@@ -173,12 +170,12 @@ func (p *Publication) Commit(ctx context.Context, m *Manifest) error {
 		}
 	}
 	sortedOutputs(m.Inherited)
-	data, err := json.MarshalIndent(m, "", "  ")
+	data, err := m.encode()
 	if err != nil {
-		return fmt.Errorf("manifest: %w", err)
+		return err
 	}
 	p.unknown = true
-	if err := p.create(ctx, commitName(p.run.Partition, m.Number), append(data, '\n')); err != nil {
+	if err := p.create(ctx, commitName(p.run.Partition, m.Number), data); err != nil {
 		return err
 	}
 	p.committed, p.unknown = true, false
@@ -236,13 +233,11 @@ func (p *Publication) Close() error {
 // withdraw removes the tables of a run that has not tried to publish them.
 func (p *Publication) withdraw(ctx context.Context) error {
 	objects, err := p.s.List(ctx, resultDir(p.run.Partition, p.lease.record.Number))
+	for i := 0; err == nil && i < len(objects); i++ {
+		err = p.s.Remove(ctx, objects[i].Name)
+	}
 	if err != nil {
 		return fmt.Errorf("the tables of a run without result cannot be removed; `cohortline gc` will: %w", err)
-	}
-	for _, o := range objects {
-		if err := p.s.Remove(ctx, o.Name); err != nil {
-			return fmt.Errorf("the tables of a run without result cannot be removed; `cohortline gc` will: %w", err)
-		}
 	}
 	return nil
 }

@@ -13,14 +13,12 @@ import (
 func (p *program) gcCommand() *cli.Command {
 	return &cli.Command{
 		Name: "gc", Usage: "remove results that newer ones have superseded, and what killed runs have left",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
-			&cli.StringFlag{Name: "warehouse", Usage: "output `FOLDER`, instead of the configuration's"},
+		Flags: append(warehouseFlags(),
 			&cli.StringFlag{Name: "keep", Value: "30d", Usage: "leave results that were published within this `TIME`, e.g. 30d or 12h"},
 			&cli.IntFlag{Name: "keep-runs", Value: 10, Usage: "leave the last `N` results of every date"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be removed"},
 			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			keep, err := days(c.String("keep"))
 			if err != nil {

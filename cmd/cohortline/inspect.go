@@ -45,6 +45,14 @@ func (p *program) inspectCommand() *cli.Command {
 	}
 }
 
+// warehouseFlags say where the results are.
+func warehouseFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
+		&cli.StringFlag{Name: "warehouse", Usage: "output `FOLDER`, instead of the configuration's"},
+	}
+}
+
 // warehouse opens where the results are. The caller closes it.
 func (p *program) warehouse(c *cli.Context) (store.Store, error) {
 	output, err := p.outputOf(c)

@@ -14,12 +14,10 @@ import (
 var quarantineFormats = []string{"text", "csv", "json", "markdown"}
 
 func (p *program) quarantineCommand() *cli.Command {
-	flags := []cli.Flag{
-		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
-		&cli.StringFlag{Name: "warehouse", Usage: "output `FOLDER`, instead of the configuration's"},
+	flags := append(warehouseFlags(),
 		&cli.StringFlag{Name: "as-of", Usage: "`DATE` of the result; the latest unless given"},
 		&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text, csv, json or markdown"},
-	}
+	)
 	return &cli.Command{
 		Name: "quarantine", Usage: "look at the rows that were rejected",
 		Subcommands: []*cli.Command{

@@ -10,11 +10,9 @@ import (
 func (p *program) runsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "runs", Usage: "list the published runs",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
-			&cli.StringFlag{Name: "warehouse", Usage: "output `FOLDER`, instead of the configuration's"},
+		Flags: append(warehouseFlags(),
 			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			s, err := p.warehouse(c)
 			if err != nil {

@@ -125,41 +125,26 @@ func (w *folderWriter) Close() error {
 	return syncDir(filepath.Dir(w.to))
 }
 
-// write writes a small temporary file, synced.
-func (f *folder) write(ctx context.Context, name string, data []byte) (from, to string, err error) {
+func (f *folder) Put(ctx context.Context, name string, data []byte) error {
+	return Write(ctx, f, name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func (f *folder) PutNew(ctx context.Context, name string, data []byte) error {
 	file, to, err := f.fresh(name)
 	if err != nil {
-		return "", "", err
+		return err
 	}
+	defer os.Remove(file.Name())
 	if _, err = file.Write(data); err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close(), ctx.Err()); err != nil {
-		os.Remove(file.Name())
-		return "", "", err
-	}
-	return file.Name(), to, nil
-}
-
-func (f *folder) Put(ctx context.Context, name string, data []byte) error {
-	from, to, err := f.write(ctx, name, data)
-	if err != nil {
 		return err
 	}
-	if err := os.Rename(from, to); err != nil {
-		os.Remove(from)
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
-
-func (f *folder) PutNew(ctx context.Context, name string, data []byte) error {
-	from, to, err := f.write(ctx, name, data)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(from)
-	if err := os.Link(from, to); errors.Is(err, fs.ErrExist) {
+	if err := os.Link(file.Name(), to); errors.Is(err, fs.ErrExist) {
 		return ErrExists
 	} else if err != nil {
 		return err
@@ -253,17 +238,10 @@ func (f *folder) rewrite(ctx context.Context, source, to string) error {
 		return err
 	}
 	defer in.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w, err := f.Create(ctx, to)
-	if err != nil {
+	return Write(ctx, f, to, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
 		return err
-	}
-	if _, err := io.Copy(w, in); err != nil {
-		cancel()
-		return errors.Join(err, w.Close())
-	}
-	return w.Close()
+	})
 }
 
 // Remove deletes a file, and the folders that have become empty by it.

@@ -82,6 +82,22 @@ func Read(ctx context.Context, s Store, name string) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
+// Write makes an object of what fill writes. When fill fails, nothing is there.
+func Write(ctx context.Context, s Store, name string, fill func(w io.Writer) error) error {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	w, err := s.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := fill(w); err != nil {
+		giveUp()
+		_ = w.Close() // given up: its error says no more than that
+		return err
+	}
+	return w.Close()
+}
+
 // Open opens the store at an address: a folder, which is made when something is written, or
 // s3://bucket/prefix, gs://bucket/prefix. Credentials come from the environment of the
 // process, as the cloud's own tools find them.

@@ -56,6 +56,24 @@ type problem struct {
 	limits []meaning
 }
 
+// sampled is a summary of which a sample can be taken.
+type sampled[S any] interface {
+	comparable
+	thin(most int) S
+	Customers() float64
+}
+
+// over evaluates a likelihood on a summary, and roughly on a sample of it where that is smaller.
+func over[S sampled[S]](p *problem, s S, likelihood func(s S, theta, gradient []float64) float64) {
+	on := func(s S) func(theta, gradient []float64) float64 {
+		return func(theta, gradient []float64) float64 { return likelihood(s, theta, gradient) }
+	}
+	p.evaluate = on(s)
+	if rough := s.thin(thinned); rough != s {
+		p.rough, p.sampled = on(rough), rough.Customers()/s.Customers()
+	}
+}
+
 // fit climbs from every start on the sample, then from the best on all of the data.
 func (p *problem) fit() Fit {
 	f := Fit{Model: p.model, Parameters: p.names, Customers: p.customers}

@@ -41,15 +41,9 @@ func FitGammaGamma(s *SpendSummary) (GammaGamma, Fit) {
 	if s.customers < MinRepeaters {
 		return GammaGamma{}, p.unfit(s.customers, "customers with a repeat purchase of positive value")
 	}
-	p.evaluate = func(theta, gradient []float64) float64 {
+	over(p, s, func(s *SpendSummary, theta, gradient []float64) float64 {
 		return GammaGamma{theta[0], theta[1], theta[2]}.likelihood(s, gradient)
-	}
-	if rough := s.thin(thinned); rough != s {
-		p.rough = func(theta, gradient []float64) float64 {
-			return GammaGamma{theta[0], theta[1], theta[2]}.likelihood(rough, gradient)
-		}
-		p.sampled = rough.customers / s.customers
-	}
+	})
 	p.low = []float64{shapeLow, shapeLow, s.mean * shapeLow}
 	p.high = []float64{shapeHigh, shapeHigh, s.mean * shapeHigh * 50}
 	p.starts = [][]float64{{6, 4, s.mean / 2}, {1, 2, s.mean}, {1, 20, 20 * s.mean}}

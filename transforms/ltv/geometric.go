@@ -39,15 +39,9 @@ func fitGeometric(s *Summary, name string, first int) Fit {
 	if s.repeaters < MinRepeaters {
 		return p.unfit(s.repeaters, "repeaters")
 	}
-	on := func(s *Summary) func(theta, gradient []float64) float64 {
-		return func(theta, gradient []float64) float64 {
-			return geometric{theta[0], theta[1], theta[2], theta[3], first}.likelihood(s, gradient)
-		}
-	}
-	p.evaluate = on(s)
-	if rough := s.thin(thinned); rough != s {
-		p.rough, p.sampled = on(rough), rough.customers/s.customers
-	}
+	over(p, s, func(s *Summary, theta, gradient []float64) float64 {
+		return geometric{theta[0], theta[1], theta[2], theta[3], first}.likelihood(s, gradient)
+	})
 	low, high := timeBounds(s)
 	p.low = []float64{shapeLow, low, shapeLow, shapeLow}
 	p.high = []float64{shapeHigh, high, shapeHigh, shapeHigh}

@@ -64,15 +64,9 @@ func FitParetoNBD(s *Summary) (ParetoNBD, Fit) {
 	if s.repeaters < MinRepeaters {
 		return ParetoNBD{}, p.unfit(s.repeaters, "repeaters")
 	}
-	on := func(s *Summary) func(theta, gradient []float64) float64 {
-		return func(theta, gradient []float64) float64 {
-			return ParetoNBD{theta[0], theta[1], theta[2], theta[3]}.likelihood(s, gradient)
-		}
-	}
-	p.evaluate = on(s)
-	if rough := s.thin(thinned); rough != s {
-		p.rough, p.sampled = on(rough), rough.customers/s.customers
-	}
+	over(p, s, func(s *Summary, theta, gradient []float64) float64 {
+		return ParetoNBD{theta[0], theta[1], theta[2], theta[3]}.likelihood(s, gradient)
+	})
 	low, high := timeBounds(s)
 	p.low = []float64{shapeLow, low, shapeLow, low}
 	p.high = []float64{shapeHigh, high, shapeHigh, high}
