@@ -145,7 +145,8 @@ func (b *binder) bind(name string, required bool) (input, error) {
 		in.row = true
 		return in, nil
 	}
-	if f := b.field(spec.From); f >= 0 {
+	// A field that the mapper of another worker has asked for is not in the file for that.
+	if f := b.field(spec.From); f >= 0 && !b.fields[f].Asked {
 		if b.fields[f].Kind == source.Other {
 			return in, b.wrong(name, fmt.Sprintf("%q cannot be read: %s", spec.From, b.fields[f].Why), "map another column")
 		}

@@ -156,3 +156,27 @@ func FuzzReadsTime(f *testing.F) {
 		}
 	})
 }
+
+// TestMappersOfOneFile makes the mappers of two workers: that the first has asked for a
+// column which the file lacks does not make it one of the file for the second.
+func TestMappersOfOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "o.jsonl")
+	line := `{"order_id": 1, "customer_id": "a", "ordered_at": "2024-01-01T00:00:00Z", "gross_amount": "5"}` + "\n"
+	if err := os.WriteFile(path, []byte(line), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := source.Open(t.Context(), source.Object{URL: path, Path: path, Size: int64(len(line))}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for worker := range 2 {
+		m, err := NewOrderMapper(SourceSpec{}, f, FileRef{}, MapEnv{Interns: &schemas.Interns{Currency: schemas.NewIntern("EUR")}, Reporting: "EUR"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !m.currency.maybe || !m.status.maybe || m.gross.maybe {
+			t.Errorf("worker %d: currency %t, status %t and gross_amount %t may be missing", worker, m.currency.maybe, m.status.maybe, m.gross.maybe)
+		}
+	}
+}

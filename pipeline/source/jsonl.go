@@ -114,7 +114,10 @@ func (f *jsonlFile) Fields() []Field {
 func (f *jsonlFile) Lookup(path string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.add(Field{Name: path, Kind: Text})
+	if i := slices.IndexFunc(f.fields, func(x Field) bool { return x.Name == path }); i >= 0 {
+		return i
+	}
+	return f.add(Field{Name: path, Kind: Text, Asked: true})
 }
 
 func (f *jsonlFile) Units() int   { return f.shares.n }

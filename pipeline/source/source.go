@@ -35,6 +35,7 @@ type Field struct {
 	Scale int    // of Decimal
 	UTC   bool   // of Timestamp
 	Why   string // of Other: why it cannot be read
+	Asked bool   // OpenEnded.Lookup has made it: the beginning of the file lacks it
 }
 
 // Column holds the values of one column in a batch. Exactly one of Start/End (Text),
