@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Orders for the job of peers/JOB.md, 3 % of which come again.
 
-  data.py --orders 10000000 --out DIR [--format parquet|csv|jsonl] [--files 8] [--repeated 0.03]
+  data.py --orders 10000000 --out DIR [--format parquet|csv|jsonl] [--files N] [--repeated 0.03]
 
 Half of the rows that come again are exact re-deliveries, the others another version: 5 % of those are older than what came before, 2 % belong to another
 customer. Few customers buy often and many once. A file is a function of its number and the number of orders, so the same options give the same rows.
@@ -106,12 +106,13 @@ if __name__ == "__main__":
     p.add_argument("--orders", type=int, required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--format", choices=["parquet", "csv", "jsonl"], default="parquet")
-    p.add_argument("--files", type=int, default=8)
+    p.add_argument("--files", type=int, help="default: 8, or as many as hold 6.25 M orders each")
     p.add_argument("--repeated", type=float, default=0.03)
     o = p.parse_args()
+    files = o.files or max(8, -(-o.orders // 6_250_000))  # a file is made in memory
     making = o.out.rstrip("/") + ".making"
     shutil.rmtree(making, ignore_errors=True)
     os.makedirs(making)
-    for k in range(o.files):
-        write(part(k, o.files, o.orders, o.repeated), os.path.join(making, f"orders-{k:03d}.{o.format}"), o.format)
+    for k in range(files):
+        write(part(k, files, o.orders, o.repeated), os.path.join(making, f"orders-{k:03d}.{o.format}"), o.format)
     os.rename(making, o.out)
