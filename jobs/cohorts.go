@@ -72,6 +72,9 @@ type run struct {
 	rejects   []schemas.Reject
 	extracted *pipeline.Extracted
 	ledger    *transforms.Ledger
+	dates     []int64            // as-of instants of a backfill; nil: there is only that of the options
+	dated     *transforms.Counts // of a date of a backfill
+	date      int                // its index among dates
 	settings  transforms.Settings
 	metrics   *transforms.Metrics
 	checks    []transforms.CheckRow
@@ -163,11 +166,15 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		}
 	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
-	asOf := o.AsOf.UnixMicro()
-	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	r.settings = settingsAt(c, transforms.NewCalendar(c.Zone, c.WeekStart), o.AsOf)
 	return r, nil
+}
+
+// settingsAt are the parameters of the metrics of a date.
+func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
+	asOf := at.UnixMicro()
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 }
 
 // list finds the inputs and records them.
@@ -208,7 +215,7 @@ func (r *run) extract(ctx context.Context) error {
 	rates := transforms.NewRates(r.c.Currency, r.rates)
 	r.conflicts = rates.Conflicts
 	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err}
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates}
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
@@ -273,7 +280,7 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		})
 	}
 	var workers []*transforms.Metrics
-	err := r.ledger.Fold(func() transforms.Visitor {
+	err := r.walk(func() transforms.Visitor {
 		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
 		workers = append(workers, m)
 		return m
@@ -310,11 +317,29 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
 	}
-	done(r.ledger.Counts().Customers, "customers")
-	if r.ledger.Counts().Purchases == 0 {
+	done(r.counts().Customers, "customers")
+	if r.counts().Purchases == 0 {
 		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
 	}
 	return nil
+}
+
+// walk folds the ledger, as it is at the date of the run.
+func (r *run) walk(visitor func() transforms.Visitor, emit func([]arrow.Record) error) error {
+	if r.dates == nil {
+		return r.ledger.Fold(visitor, emit)
+	}
+	counts, err := r.ledger.FoldAt(r.date, visitor, emit)
+	r.dated = &counts
+	return err
+}
+
+// counts are what has been counted of the orders and customers of the run.
+func (r *run) counts() transforms.Counts {
+	if r.dated != nil {
+		return *r.dated
+	}
+	return r.ledger.Counts()
 }
 
 // computed lists the tables whose accumulators are needed: the published ones and those
