@@ -10,6 +10,7 @@ import (
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 )
 
 // usageError is a mistake on the command line.
@@ -47,7 +48,7 @@ var exits = []struct {
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
 		var g *jobs.GenerateError
-		var f *pipeline.FormatError
+		var f *store.FormatError
 		return errors.As(err, &f) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
@@ -55,7 +56,9 @@ var exits = []struct {
 		return errors.As(err, &c)
 	}},
 	{exitMissing, "inputs missing or not ready", func(err error) bool {
-		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+		var g *pipeline.GoneError
+		var p *jobs.PastError
+		return errors.As(err, &g) || errors.As(err, &p) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
 	}},
 	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
 		var m *jobs.MemoryError
