@@ -83,6 +83,8 @@ type backfill struct {
 	index    map[int]int
 
 	folds   sync.Mutex
+	landed  sync.Mutex
+	records []pipeline.InputRecord // as they were recorded; nil: not yet
 	mu      sync.Mutex
 	done    int // dates that have ended in this process
 	work    int // dates that there were to do
@@ -108,6 +110,9 @@ func Backfill(ctx context.Context, c *Config, o BackfillOptions) (_ *BackfillSum
 		return b.end("planned"), nil
 	}
 	if len(b.todo) == 0 {
+		if err := b.record(ctx); err != nil {
+			return nil, err
+		}
 		return b.end("unchanged"), b.endPlan(ctx)
 	}
 	if err := b.storePlan(ctx); err != nil {
@@ -149,7 +154,7 @@ func prepareBackfill(ctx context.Context, c *Config, o BackfillOptions) (_ *back
 		return nil, errors.Join(err, r.close())
 	}
 	for i, t := range b.plan.Dates {
-		b.ids = append(b.ids, pipeline.RunID(c.Job, r.o.CodeVersion, c.Fingerprint(), t, nil, r.records))
+		b.ids = append(b.ids, pipeline.RunID(c.Job, r.o.CodeVersion, c.Fingerprint(), t, nil, o.KnownAt, r.records))
 		b.summary.Dates = append(b.summary.Dates, BackfillDate{Date: b.dateOf(i), RunID: b.ids[i], Status: DateMissing})
 	}
 	if n := len(b.plan.Dates); n > manyDates {
@@ -266,6 +271,9 @@ func (b *backfill) published(ctx context.Context, i int) (bool, error) {
 // gather reads the inputs and makes the ledger of all dates that are to be published.
 func (b *backfill) gather(ctx context.Context) error {
 	b.settings = settingsAt(b.c, transforms.NewCalendar(b.c.Zone, b.c.WeekStart), time.UnixMicro(b.dates[len(b.dates)-1]))
+	if err := b.land(ctx); err != nil {
+		return err
+	}
 	if err := b.extract(ctx); err != nil {
 		return err
 	}

@@ -43,9 +43,23 @@ func (b *backfill) at(i int) *run {
 	o := b.run.o
 	o.AsOf = b.plan.Dates[i]
 	o.Observe = nil
-	return &run{c: b.c, o: o, start: o.Now(), memory: b.memory, output: b.output, id: b.ids[i], records: slices.Clone(b.records),
+	return &run{c: b.c, o: o, start: o.Now(), memory: b.memory, output: b.output, id: b.ids[i],
 		rates: b.rates, fxRows: b.fxRows, conflicts: b.conflicts, rejects: slices.Clone(b.rejects), extracted: b.extracted, ledger: b.ledger,
-		dates: b.dates, date: b.index[i], settings: settingsAt(b.c, b.settings.Calendar, o.AsOf), checks: slices.Clone(b.checks)}
+		recordShared: b.recordOnce, dates: b.dates, date: b.index[i], settings: settingsAt(b.c, b.settings.Calendar, o.AsOf), checks: slices.Clone(b.checks)}
+}
+
+// recordOnce records the inputs and the configuration right before the first date is
+// published, and returns the records as the manifests are to have them.
+func (b *backfill) recordOnce(ctx context.Context) ([]pipeline.InputRecord, error) {
+	b.landed.Lock()
+	defer b.landed.Unlock()
+	if b.records == nil {
+		if err := b.record(ctx); err != nil {
+			return nil, err
+		}
+		b.records = b.run.records
+	}
+	return slices.Clone(b.records), nil
 }
 
 // runDate does what Cohorts does, but for what the dates share.

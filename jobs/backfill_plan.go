@@ -52,11 +52,11 @@ func (e *InputsChangedError) Error() string { return e.Message }
 // newPlan makes the plan of a backfill.
 func newPlan(r *run, o *BackfillOptions, to string, dates []time.Time) *BackfillPlan {
 	p := &BackfillPlan{Version: 1, Job: r.c.Job, ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, From: o.From, To: o.To, Every: o.Every,
-		Dates: dates, Inputs: r.records, CreatedAt: r.start.UTC().Truncate(time.Microsecond)}
+		Dates: dates, Inputs: slices.Clone(r.records), CreatedAt: r.start.UTC().Truncate(time.Microsecond)}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n", o.From, o.To, to, o.Every)
 	for _, t := range dates {
-		fmt.Fprintln(h, pipeline.RunID(p.Job, p.CodeVersion, p.ConfigSHA256, t, nil, p.Inputs))
+		fmt.Fprintln(h, pipeline.RunID(p.Job, p.CodeVersion, p.ConfigSHA256, t, nil, o.KnownAt, p.Inputs))
 	}
 	p.ID = p.CreatedAt.Format("20060102T150405Z") + "-" + hex.EncodeToString(h.Sum(nil))[:16]
 	return p
@@ -136,10 +136,7 @@ func readPlan(ctx context.Context, s store.Store, name string) (*BackfillPlan, e
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("the backfill plan %s is damaged: %w\nmake a new one with --restart, after removing it", s.Path(name), err)
 	}
-	if p.Version != 1 {
-		return nil, &pipeline.FormatError{Object: s.Path(name), Version: p.Version}
-	}
-	return &p, nil
+	return &p, store.CheckVersion(s, name, p.Version, 1)
 }
 
 // asks says whether a plan was made for the same request.

@@ -185,7 +185,8 @@ func seen(t *testing.T, s store.Store) map[string][]byte {
 	}
 	objects := map[string][]byte{}
 	for _, o := range all {
-		if strings.HasPrefix(o.Name, planFolder) {
+		if strings.HasPrefix(o.Name, planFolder) || strings.HasPrefix(o.Name, "landing/") { // which runs share
+
 			continue
 		}
 		if objects[o.Name], err = store.Read(t.Context(), s, o.Name); err != nil {

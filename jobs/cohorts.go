@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/landing"
 	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
@@ -21,15 +22,21 @@ import (
 type Options struct {
 	AsOf          time.Time // exclusive instant
 	IntervalStart *time.Time
-	Threads       int           // 0: one per processor
-	Memory        int64         // bytes that the run may use; 0: a quarter of the machine's or control group's
-	TempDir       string        // for rows that memory has no room for; empty: the system's
-	AllowShrink   bool          // publish even if far fewer customers or orders are left than before
-	Lease         time.Duration // how long a dead run keeps others away; 0: pipeline.DefaultLease
-	Store         store.Store   // where to publish; nil: what the configuration names
+	KnownAt       *time.Time             // only read what was received by then; nil: what there is
+	Inputs        []pipeline.InputRecord // read exactly these, as Past says; nil: what the sources list
+	Landing       store.Store            // where Inputs were recorded; nil: Store
+	Bases         []string               // folders where relative paths of Inputs may begin, before the configuration's
+	Threads       int                    // 0: one per processor
+	Memory        int64                  // bytes that the run may use; 0: a quarter of the machine's or control group's
+	TempDir       string                 // for rows that memory has no room for; empty: the system's
+	AllowShrink   bool                   // publish even if far fewer customers or orders are left than before
+	Lease         time.Duration          // how long a dead run keeps others away; 0: pipeline.DefaultLease
+	Store         store.Store            // where to publish; nil: what the configuration names
 	CodeVersion   string
 	Observe       pipeline.Observer
-	Now           func() time.Time // clock of started_at, ended_at and leases; it enters no result
+	Now           func() time.Time // clock of started_at, ended_at, leases and landing; it enters no result
+
+	trustLanding bool // tests: checksums of what was landed are not looked at
 }
 
 // Summary is what a run has to say once it has ended.
@@ -64,21 +71,24 @@ type run struct {
 	orders  []pipeline.Input
 	fx      []pipeline.Input
 	records []pipeline.InputRecord
+	copies  *landing.Copies
+	listing landing.Listing // what the sources have now
 	id      string
 
-	rates     []schemas.Rate
-	fxRows    int64
-	conflicts int64 // days for which a currency came with two rates
-	rejects   []schemas.Reject
-	extracted *pipeline.Extracted
-	ledger    *transforms.Ledger
-	dates     []int64            // as-of instants of a backfill; nil: there is only that of the options
-	dated     *transforms.Counts // of a date of a backfill
-	date      int                // its index among dates
-	settings  transforms.Settings
-	metrics   *transforms.Metrics
-	checks    []transforms.CheckRow
-	summary   Summary
+	rates        []schemas.Rate
+	fxRows       int64
+	conflicts    int64 // days for which a currency came with two rates
+	rejects      []schemas.Reject
+	extracted    *pipeline.Extracted
+	ledger       *transforms.Ledger
+	dates        []int64                                               // as-of instants of a backfill; nil: there is only that of the options
+	dated        *transforms.Counts                                    // of a date of a backfill
+	date         int                                                   // its index among dates
+	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
+	settings     transforms.Settings
+	metrics      *transforms.Metrics
+	checks       []transforms.CheckRow
+	summary      Summary
 }
 
 // Cohorts is the job: from the configured exports to published tables. Read it from top
@@ -94,6 +104,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if m, err := pipeline.Published(ctx, r.output, key, c.Tables); err != nil {
 		return nil, err
 	} else if m != nil {
+		if err := r.record(ctx); err != nil {
+			return nil, err
+		}
 		return r.unchanged(m), nil
 	}
 	publication, err := pipeline.OpenPublication(ctx, r.output, key)
@@ -105,6 +118,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 		return nil, err
 	} else if m != nil {
 		return r.unchanged(m), nil
+	}
+	if err := r.land(ctx); err != nil { // inputs that are to be kept are copied
+		return nil, err
 	}
 	if err := r.extract(ctx); err != nil { // files → canonical orders, rejects
 		return nil, err
@@ -153,19 +169,19 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	r := &run{c: c, o: o, start: o.Now(), output: o.Store}
-	if err := r.list(ctx); err != nil {
-		return nil, errors.Join(err, r.close())
-	}
 	var err error
-	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
-		return nil, errors.Join(err, r.close())
-	}
 	if r.output == nil {
 		if r.output, err = store.Open(ctx, c.Output); err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 	}
-	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
+	if err := r.list(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, o.KnownAt, r.records)
 	r.settings = settingsAt(c, transforms.NewCalendar(c.Zone, c.WeekStart), o.AsOf)
 	return r, nil
 }
@@ -175,18 +191,6 @@ func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transfor
 	asOf := at.UnixMicro()
 	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
 		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
-}
-
-// list finds the inputs and records them.
-func (r *run) list(ctx context.Context) (err error) {
-	if r.orders, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "orders"); err != nil {
-		return err
-	}
-	if r.fx, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "fx"); err != nil {
-		return err
-	}
-	r.records, err = pipeline.RecordInputs(ctx, slices.Concat(r.orders, r.fx))
-	return err
 }
 
 // partition is the folder of the result below each table.

@@ -207,11 +207,14 @@ type runRow struct {
 // publish writes the table runs and commits.
 func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("publish", r.c.Output)
+	if err := r.record(ctx); err != nil {
+		return err
+	}
 	for i := range r.records {
 		r.records[i].Rows = r.extracted.Rows[r.records[i].Path]
 	}
 	counts := r.counts()
-	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(),
+	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(), KnownAt: r.o.KnownAt,
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
 		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Orders: counts.Orders, Customers: counts.Customers, Status: pipeline.Succeeded}
 	if slices.Contains(r.c.Tables, "runs") {
@@ -235,6 +238,10 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 			return err
 		}
 		m.Outputs = p.Outputs()
+	}
+	var err error
+	if m.Restated, err = r.restated(ctx, p); err != nil {
+		return err
 	}
 	if err := p.Commit(ctx, m); err != nil {
 		return err

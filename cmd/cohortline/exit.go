@@ -10,6 +10,7 @@ import (
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 )
 
 // usageError is a mistake on the command line.
@@ -48,7 +49,7 @@ var exits = []struct {
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
 		var g *jobs.GenerateError
-		var f *pipeline.FormatError
+		var f *store.FormatError
 		var b *jobs.BackfillError
 		return errors.As(err, &f) || errors.As(err, &b) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
@@ -61,8 +62,10 @@ var exits = []struct {
 		return errors.As(err, &p)
 	}},
 	{exitMissing, "inputs missing or not ready", func(err error) bool {
+		var g *pipeline.GoneError
+		var p *jobs.PastError
 		var i *jobs.InputsChangedError
-		return errors.As(err, &i) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+		return errors.As(err, &i) || errors.As(err, &g) || errors.As(err, &p) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
 	}},
 	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
 		var m *jobs.MemoryError

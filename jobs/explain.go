@@ -1,0 +1,4 @@
+package jobs
+
+// Explained is what each cause has done.
+type Explained struct{}

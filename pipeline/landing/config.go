@@ -1,0 +1,62 @@
+package landing
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cohortline/cohortline/pipeline/store"
+)
+
+// Config is a configuration as it was written: references such as ${env:NAME} are not
+// replaced by what they name, so that no secret is stored.
+type Config struct {
+	Version    int    `json:"version"`           // of this format: 1
+	Path       string `json:"path"`              // of the file
+	Dir        string `json:"dir"`               // where relative paths begin
+	References string `json:"references_sha256"` // of what the references stood for, see jobs.Past
+	Text       string `json:"text"`
+}
+
+func configName(fingerprint string) string { return "landing/configs/" + fingerprint + ".json" }
+
+// WriteConfig stores a configuration under its fingerprint, unless it is there.
+func WriteConfig(ctx context.Context, s store.Store, fingerprint string, c Config) error {
+	name := configName(fingerprint)
+	if r, err := s.Open(ctx, name); err == nil {
+		r.Close()
+		return nil
+	} else if !errors.Is(err, store.ErrNotExist) {
+		return err
+	}
+	c.Version = 1
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	failed := s.PutNew(ctx, name, append(data, '\n'))
+	if failed == nil || errors.Is(failed, store.ErrExists) {
+		return nil
+	}
+	if there, err := store.Read(ctx, s, name); err == nil && bytes.Equal(bytes.TrimSpace(there), data) { // only the answer was lost
+		return nil
+	}
+	return fmt.Errorf("the configuration cannot be recorded: %w", failed)
+}
+
+// ReadConfig reads the configuration of a fingerprint; store.ErrNotExist says that it was
+// not recorded.
+func ReadConfig(ctx context.Context, s store.Store, fingerprint string) (Config, error) {
+	var c Config
+	name := configName(fingerprint)
+	data, err := store.Read(ctx, s, name)
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, &DamageError{Object: s.Path(name), What: "is damaged: " + err.Error()}
+	}
+	return c, store.CheckVersion(s, name, c.Version, 1)
+}
