@@ -26,6 +26,8 @@ type BackfillOptions struct {
 	Restart     bool   // an unfinished plan is given up
 	DryRun      bool   // only say which dates would be published
 	CodeOf      func(error) int
+
+	sweepMemory int64 // tests: bytes for what changes between dates, instead of what follows from Memory
 }
 
 // What has become of a date of a backfill.
@@ -80,7 +82,8 @@ type backfill struct {
 	replaced []*BackfillPlan // unfinished plans that this one takes the place of
 	ids      []string        // of the runs, by date of the plan
 	todo     []int           // dates of the plan that are neither published nor given up, in the order of work
-	index    map[int]int
+	index    map[int]int     // of the dates of the plan, where they are among those of the ledger
+	sweep    *transforms.Sweep
 
 	folds   sync.Mutex
 	landed  sync.Mutex
@@ -287,33 +290,80 @@ func (b *backfill) gather(ctx context.Context) error {
 // returns what keeps any more dates from being published.
 func (b *backfill) publishAll(ctx context.Context) error {
 	b.began = b.run.o.Now()
-	for len(b.todo) > 0 {
-		i := b.todo[0]
-		b.todo = b.todo[1:]
-		err := b.publishDate(ctx, i)
-		if err == nil {
-			break
+	canary := true
+	for len(b.todo) > 0 && ctx.Err() == nil && !b.tooMany() {
+		if err := b.sweepFrom(ctx, b.index[b.todo[0]]); err != nil {
+			return err
 		}
-		if !errors.Is(err, pipeline.ErrLocked) || ctx.Err() != nil || b.tooMany() {
-			return err // what befalls the first date would befall the others
+		n := slices.IndexFunc(b.todo, func(i int) bool { return !b.sweep.Covers(b.index[i]) })
+		if n < 0 {
+			n = len(b.todo)
+		}
+		var err error
+		if canary, err = b.publishCovered(ctx, n, canary); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// sweepFrom makes the sweep of as many dates as memory has room for, beginning with one.
+func (b *backfill) sweepFrom(ctx context.Context, date int) error {
+	done := b.run.o.Observe.Stage("transform", "customers and what changes by date")
+	r := transforms.SweepRange{First: date, End: len(b.dates), Memory: b.memory.sweep()}
+	if b.o.sweepMemory > 0 {
+		r.Memory = b.o.sweepMemory
+	}
+	if b.o.Newest {
+		r.First, r.End, r.FromEnd = 0, date+1, true
+	}
+	b.sweep = nil // what it has taken is free again
+	var err error
+	if b.sweep, err = b.ledger.Sweep(b.computed(), r); err != nil {
+		return b.largePartition(err)
+	}
+	state := b.sweep.State()
+	state.Move(date)
+	done(state.Counts().Customers, "customers")
+	return ctx.Err()
+}
+
+// publishCovered publishes the first n of the dates to do. As long as none is published it
+// takes one at a time; it says whether that is still so.
+func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool, error) {
+	covered := b.todo[:n]
+	b.todo = b.todo[n:]
+	state := b.sweep.State()
+	for canary && len(covered) > 0 {
+		err := b.publishDate(ctx, covered[0], state)
+		covered = covered[1:]
+		canary = err != nil
+		if err != nil && (!errors.Is(err, pipeline.ErrLocked) || ctx.Err() != nil || b.tooMany()) {
+			return canary, err // what befalls the first date would befall the others
 		}
 	}
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range b.jobs() {
+	states := []*transforms.SweepState{state}
+	for range b.jobs() - 1 {
+		states = append(states, b.sweep.State())
+	}
+	for _, state := range states {
 		workers.Go(func() {
 			for i := range next {
-				_ = b.publishDate(ctx, i) // noted with the date
+				_ = b.publishDate(ctx, i, state) // noted with the date
 			}
 		})
 	}
-	for len(b.todo) > 0 && ctx.Err() == nil && !b.tooMany() {
-		next <- b.todo[0]
-		b.todo = b.todo[1:]
+	for _, i := range covered {
+		if ctx.Err() != nil || b.tooMany() {
+			break
+		}
+		next <- i
 	}
 	close(next)
 	workers.Wait()
-	return ctx.Err()
+	return canary, nil
 }
 
 func (b *backfill) jobs() int {

@@ -8,13 +8,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/transforms"
 )
 
-// publishDate publishes a date of the plan and notes what has become of it.
-func (b *backfill) publishDate(ctx context.Context, i int) error {
+// publishDate publishes a date of the plan, to which it moves a state of the sweep, and
+// notes what has become of it.
+func (b *backfill) publishDate(ctx context.Context, i int, state *transforms.SweepState) error {
 	r := b.at(i)
-	status, err := b.runDate(ctx, r, i)
+	status, err := b.runDate(ctx, r, i, state)
 	d := &b.summary.Dates[i]
 	d.Seconds = b.run.o.Now().Sub(r.start).Seconds()
 	if err != nil && errors.Is(err, context.Canceled) {
@@ -63,7 +66,7 @@ func (b *backfill) recordOnce(ctx context.Context) ([]pipeline.InputRecord, erro
 }
 
 // runDate does what Cohorts does, but for what the dates share.
-func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, err error) {
+func (b *backfill) runDate(ctx context.Context, r *run, i int, state *transforms.SweepState) (status string, err error) {
 	p, err := pipeline.OpenPublication(ctx, r.output, b.key(i))
 	if err != nil {
 		return DateFailed, err
@@ -72,7 +75,7 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 	if m, err := p.Published(ctx, b.c.Tables); err != nil || m != nil { // by a run, meanwhile
 		return DateUnchanged, err
 	}
-	if err := b.measure(ctx, r, p); err != nil {
+	if err := b.measure(ctx, r, p, state); err != nil {
 		return DateFailed, err
 	}
 	if err := r.check(); err != nil {
@@ -87,11 +90,36 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 	return DatePublished, r.publish(ctx, p)
 }
 
-// measure makes the metrics of a date, and writes the tables that list customers.
-func (b *backfill) measure(ctx context.Context, r *run, p *pipeline.Publication) error {
-	b.folds.Lock() // a fold takes all threads and the memory of a partition each
+// measure makes the metrics of a date from the sweep. Tables that list customers are not
+// among them: for those the ledger is folded as it is at the date.
+func (b *backfill) measure(ctx context.Context, r *run, p *pipeline.Publication, state *transforms.SweepState) error {
+	state.Move(r.date)
+	counts := state.Counts()
+	r.dated, r.metrics = &counts, state.Metrics()
+	if slices.ContainsFunc(transforms.StreamedTables, func(t string) bool { return slices.Contains(b.c.Tables, t) }) {
+		if err := b.stream(ctx, r, p, counts); err != nil {
+			return err
+		}
+	}
+	if counts.Purchases == 0 {
+		r.warn(emptyWarning)
+	}
+	return nil
+}
+
+// stream writes the tables that list customers.
+func (b *backfill) stream(ctx context.Context, r *run, p *pipeline.Publication, swept transforms.Counts) error {
+	b.folds.Lock() // a fold takes all threads, and the memory of a partition for each
 	defer b.folds.Unlock()
-	return r.fold(ctx, p)
+	folded := transforms.Counts{}
+	_, err := r.stream(ctx, p, transforms.StreamedTables, func(visitor func() transforms.Visitor, emit func([]arrow.Record) error) (err error) {
+		folded, err = b.ledger.FoldAt(r.date, visitor, emit)
+		return err
+	})
+	if err == nil && folded != swept {
+		return &CheckError{fmt.Sprintf("the sweep has counted %+v, the fold of the date %+v\nnothing was published; this is a defect of the program, please report it", swept, folded)}
+	}
+	return err
 }
 
 // tell says what has become of a date, and when the others may be done.

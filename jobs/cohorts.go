@@ -268,11 +268,34 @@ func (r *run) resolve() error {
 // fold walks the customers; the tables that list them are written on the way.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
+	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
+	if err != nil {
+		return err
+	}
+	r.metrics = workers[0]
+	for _, m := range workers[1:] {
+		r.metrics.Merge(m)
+	}
+	done(r.counts().Customers, "customers")
+	if r.counts().Purchases == 0 {
+		r.warn(emptyWarning)
+	}
+	return nil
+}
+
+const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
+
+// stream walks the customers by a fold and writes the published tables that list them. It
+// returns what every worker has gathered for the tables named.
+func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
+		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
+	})
 	streams := make([]*stream, len(transforms.StreamedTables))
 	var writers sync.WaitGroup
 	failures := make([]error, len(streams))
 	for i, name := range transforms.StreamedTables {
-		if !slices.Contains(r.c.Tables, name) {
+		if !slices.Contains(tables, name) {
 			continue
 		}
 		t, _ := schemas.ByName(name, r.c.Dimensions)
@@ -284,8 +307,8 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		})
 	}
 	var workers []*transforms.Metrics
-	err := r.walk(func() transforms.Visitor {
-		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+	err := fold(func() transforms.Visitor {
+		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
@@ -305,36 +328,21 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		}
 	}
 	writers.Wait()
+	for _, f := range failures {
+		if f != nil {
+			return nil, r.largePartition(f)
+		}
+	}
+	return workers, r.largePartition(err)
+}
+
+// largePartition says what to do where the orders of a customer do not fit the memory; other
+// errors it returns as they are.
+func (r *run) largePartition(err error) error {
 	var large *transforms.PartitionError
 	if errors.As(err, &large) {
 		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
 	}
-	for _, f := range failures {
-		if f != nil {
-			return f
-		}
-	}
-	if err != nil {
-		return err
-	}
-	r.metrics = workers[0]
-	for _, m := range workers[1:] {
-		r.metrics.Merge(m)
-	}
-	done(r.counts().Customers, "customers")
-	if r.counts().Purchases == 0 {
-		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
-	}
-	return nil
-}
-
-// walk folds the ledger, as it is at the date of the run.
-func (r *run) walk(visitor func() transforms.Visitor, emit func([]arrow.Record) error) error {
-	if r.dates == nil {
-		return r.ledger.Fold(visitor, emit)
-	}
-	counts, err := r.ledger.FoldAt(r.date, visitor, emit)
-	r.dated = &counts
 	return err
 }
 
