@@ -34,6 +34,7 @@ type Sweep struct {
 	money      []*datedDeltas[moneyDelta] // by worker
 	counts     []*datedDeltas[countDelta]
 	orders     []sweepCount // by date, changes
+	wide       bool         // amounts may be more than counts of cells can take
 	dated      *datedCounts
 }
 
@@ -110,6 +111,7 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	for _, w := range workers[1:] {
 		s.base.merge(w.base)
 	}
+	s.wide = !s.small(workers)
 	s.orders = make([]sweepCount, len(s.dates))
 	var wg sync.WaitGroup
 	s.money, s.counts = make([]*datedDeltas[moneyDelta], len(workers)), make([]*datedDeltas[countDelta], len(workers))
@@ -124,6 +126,17 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	}
 	wg.Wait()
 	return s, nil
+}
+
+// small says whether counts of cells can take all amounts of all workers together.
+func (s *Sweep) small(workers []*sweeper) bool {
+	net, cost := uint64(0), uint64(0)
+	for _, w := range workers {
+		if net, cost = net+w.net, cost+w.cost; w.large || net > maxCounted || cost > maxCounted {
+			return false
+		}
+	}
+	return true
 }
 
 // settingsAt are the settings of a date.
@@ -180,6 +193,10 @@ type sweeper struct {
 	// Most of what the first date sees needs no deltas: it is gathered as a run of that date
 	// would, of customers who never become part of another one.
 	base *sweepBase
+
+	// What the magnitudes of all amounts add up to; large: 64 bits cannot say.
+	net, cost uint64
+	large     bool
 
 	// Of the customer at hand.
 	start, until int32   // the dates at which it counts, clipped to those covered

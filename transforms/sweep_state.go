@@ -153,13 +153,24 @@ func (x *SweepState) changeCell(k *deltaKey, v *moneyDelta) {
 	}
 	g := x.cells.grain(grain)
 	cohort := x.cells.cohort(g, k.a)
-	b := x.cells.wideAt(g, of, int(k.dimension), k.segment, cohort)
-	c := &(*b.wide)[k.b]
-	c.add(&cell{int64(v.active), int64(v.orders), int64(v.last), int64(v.uncosted), v.net, v.cost})
+	b := x.cells.find(g, of, int(k.dimension), k.segment, cohort)
+	if x.s.wide {
+		b.widen()
+		c := &(*b.wide)[k.b]
+		c.add(&cell{int64(v.active), int64(v.orders), int64(v.last), int64(v.uncosted), v.net, v.cost})
+	} else { // less than nothing wraps around, and does so back
+		c := &b.counts[k.b]
+		c.active += uint32(v.active)
+		c.orders += uint32(v.orders)
+		c.last += uint32(v.last)
+		c.extra += uint32(v.uncosted)
+		c.net += int64(v.net.LowBits())
+		c.cost += int64(v.cost.LowBits())
+	}
 	if v.customers != 0 {
 		b.customers += int64(v.customers)
 		if g.tables[windowTables] != nil {
-			x.cells.wideAt(g, windowTables, int(k.dimension), k.segment, cohort).customers += int64(v.customers)
+			x.cells.find(g, windowTables, int(k.dimension), k.segment, cohort).customers += int64(v.customers)
 		}
 	}
 }
@@ -174,11 +185,9 @@ func (c *CohortCells) grain(g Grain) *grainCells {
 	return nil
 }
 
-// wideAt is a cohort whose cells have no limits.
-func (c *CohortCells) wideAt(g *grainCells, of, d int, segment uint32, cohort int) *cohortCells {
-	b := g.tables[of].at(d, segment, cohort, g.ages[of][cohort])
-	b.widen()
-	return b
+// find is a cohort of a segment.
+func (c *CohortCells) find(g *grainCells, of, d int, segment uint32, cohort int) *cohortCells {
+	return g.tables[of].at(d, segment, cohort, g.ages[of][cohort])
 }
 
 // Bytes is about how much memory the state takes.
@@ -280,7 +289,7 @@ func (x *SweepState) countElapsedOf(g *grainCells, d int, segment uint32, f *fir
 		w := window{days: windowDays[g.grain], first: f.from + int32(i)}
 		if elapsed := w.of(asOf) - 1; n != 0 && w.first <= asOf && elapsed >= 0 {
 			cohort := x.cells.cohort(g, x.s.settings.Calendar.Period(g.grain, w.first))
-			(*x.cells.wideAt(g, windowTables, d, segment, cohort).wide)[elapsed].extra += n
+			x.cells.find(g, windowTables, d, segment, cohort).counts[elapsed].extra += uint32(n)
 		}
 	}
 }
