@@ -327,7 +327,7 @@ func (b *backfill) sweepFrom(ctx context.Context, date int) error {
 	state.Move(date)
 	b.states = make(chan *transforms.SweepState, b.jobs())
 	b.states <- state
-	for n := 1; n < min(b.jobs(), b.run.o.Threads+1) && (r.Memory == 0 || int64(n+1)*state.Bytes() < r.Memory); n++ {
+	for n := 1; n < min(b.jobs(), b.run.o.Threads) && (r.Memory == 0 || int64(n+1)*state.Bytes() < r.Memory); n++ {
 		b.states <- b.sweep.State()
 	}
 	done(state.Counts().Customers, "customers")

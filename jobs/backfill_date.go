@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -87,7 +88,8 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 // there.
 func (b *backfill) writeDate(ctx context.Context, r *run, p *pipeline.Publication) error {
 	state := <-b.states
-	defer func() { b.states <- state }()
+	r.rowsMade = sync.OnceFunc(func() { b.states <- state })
+	defer r.rowsMade()
 	if err := b.measure(ctx, r, p, state); err != nil {
 		return err
 	}
