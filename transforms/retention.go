@@ -97,8 +97,14 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		if windows && eligible == 0 {
 			break // nobody has completed this window, nor a later one
 		}
-		x := b.cell(age)
-		r.Age, r.Active, r.Orders, r.NetRevenue = int64(age), x.active, x.orders, x.net
+		last, extra := int64(0), int64(0)
+		if n := &b.counts[age]; b.wide == nil {
+			r.Active, r.Orders, r.NetRevenue, last, extra = int64(n.active), int64(n.orders), sumOf(n.net), int64(n.last), int64(n.extra)
+		} else {
+			x := b.cell(age)
+			r.Active, r.Orders, r.NetRevenue, last, extra = x.active, x.orders, x.net, x.last, x.extra
+		}
+		r.Age = int64(age)
 		r.Returned, r.Eligible = returned, eligible
 		if windows {
 			r.IsComplete = eligible == b.customers
@@ -108,9 +114,9 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		if !yield(&r) { // which may write the rates
 			return false
 		}
-		returned -= x.last
+		returned -= last
 		if windows {
-			eligible -= x.extra
+			eligible -= extra
 		}
 	}
 	return true
