@@ -25,8 +25,7 @@ type Visitor interface {
 // records partition by partition in the order of the customers' hashes, whatever the
 // number of threads or partitions, one call at a time.
 func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) error {
-	turn := turnstile{}
-	turn.cond.L = &turn.mu
+	turn := newTurnstile(max(1, l.rules.Threads))
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		l.mu.Lock()
 		f := folder{l: l, visitor: visitor()}
@@ -63,33 +62,63 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 	})
 }
 
-// turnstile lets partitions pass in order.
+// turnstile lets partitions pass in order. Whoever comes early leaves what is to be done
+// and goes on, unless too many wait already; whoever's turn it is takes along those next in
+// order.
 type turnstile struct {
 	mu      sync.Mutex
 	cond    sync.Cond
+	ahead   int // how far ahead of its turn a partition may be
 	at      int
+	early   map[int]func() error
+	passing bool // somebody is running what has been left
 	stopped bool
+}
+
+func newTurnstile(ahead int) *turnstile {
+	t := &turnstile{ahead: ahead, early: make(map[int]func() error)}
+	t.cond.L = &t.mu
+	return t
 }
 
 var errStopped = errors.New("stopped")
 
-// pass waits until all partitions before p have passed, then runs f.
+// pass has f run once all partitions before p have passed, by the caller or another one,
+// who then returns its error. One runs at a time.
 func (t *turnstile) pass(p int, f func() error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.at != p && !t.stopped {
+	for p > t.at+t.ahead && !t.stopped {
 		t.cond.Wait()
 	}
 	if t.stopped {
 		return errStopped
 	}
-	err := f()
-	t.at++
-	if err != nil {
-		t.stopped = true
+	t.early[p] = f
+	if t.passing {
+		return nil
 	}
-	t.cond.Broadcast()
-	return err
+	t.passing = true
+	defer func() { t.passing = false }()
+	for !t.stopped {
+		f, ok := t.early[t.at]
+		if !ok {
+			return nil
+		}
+		delete(t.early, t.at)
+		t.mu.Unlock()
+		err := f()
+		t.mu.Lock()
+		t.at++
+		if err != nil {
+			t.stopped = true
+		}
+		t.cond.Broadcast()
+		if err != nil {
+			return err
+		}
+	}
+	return errStopped
 }
 
 // stop sends everybody away who waits or comes.
