@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 )
 
@@ -168,6 +169,15 @@ func (s *rowStore) load(p int) error {
 	}
 	q.spilled = nil
 	return nil
+}
+
+// arrange sorts the chunks of partition p, which is in memory, by their first rows.
+func (s *rowStore) arrange(p int, compare func(a, b []byte) int) {
+	first := func(c []byte) []byte {
+		from, to := unframe(c, 0)
+		return c[from:to]
+	}
+	slices.SortFunc(s.parts[p].chunks, func(a, b []byte) int { return compare(first(a), first(b)) })
 }
 
 // each calls f with every row of partition p, which is in memory, without its length, and
