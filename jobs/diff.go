@@ -186,7 +186,6 @@ func (p publishedTables) open(ctx context.Context, table, temp string) (schemas.
 type comparing struct {
 	ctx           context.Context
 	before, after publishedTables
-	only          []string // tables to compare; empty: all
 	memory        int64
 	temp          string
 	observe       pipeline.Observer
@@ -207,9 +206,6 @@ type changedCell struct {
 func (c *comparing) cells() iter.Seq2[changedCell, error] {
 	return func(yield func(changedCell, error) bool) {
 		for _, t := range DiffTables() {
-			if len(c.only) > 0 && !slices.Contains(c.only, t) {
-				continue
-			}
 			more, err := c.table(t, yield)
 			if err != nil {
 				yield(changedCell{}, err)
@@ -221,51 +217,69 @@ func (c *comparing) cells() iter.Seq2[changedCell, error] {
 	}
 }
 
-// table yields the cells of one table that differ.
-func (c *comparing) table(name string, yield func(changedCell, error) bool) (more bool, err error) {
+// rows calls f with the rows of a table that differ, and returns how many it has.
+func (c *comparing) rows(name string, f func(x *diff.Comparison, row *diff.Row) bool) (count TableDiff, err error) {
 	a, b := c.before.tables[name], c.after.tables[name]
-	if a.Table == "" && b.Table == "" {
-		return true, nil
-	}
-	count := TableDiff{Table: name, RowsBefore: a.Rows, RowsAfter: b.Rows, Columns: []ColumnDiff{}}
+	count = TableDiff{Table: name, RowsBefore: a.Rows, RowsAfter: b.Rows, Columns: []ColumnDiff{}}
 	if a.SHA256 == b.SHA256 {
-		c.tables = append(c.tables, count)
-		return true, nil
+		return count, nil
 	}
-	done := c.observe.Stage("compare", name)
 	before, closeBefore, err := c.before.open(c.ctx, name, c.temp)
 	if err != nil {
-		return false, err
+		return count, err
 	}
 	defer func() { err = errors.Join(err, closeBefore()) }()
 	after, closeAfter, err := c.after.open(c.ctx, name, c.temp)
 	if err != nil {
-		return false, err
+		return count, err
 	}
 	defer func() { err = errors.Join(err, closeAfter()) }()
 	x, err := diff.New(before, after, c.memory)
 	if err != nil {
-		return false, err
+		return count, err
 	}
-	columns := make([]ColumnDiff, len(x.Table.Columns))
 	for row, err := range x.Rows() {
 		var large *diff.MemoryError
 		if errors.As(err, &large) {
-			return false, &MemoryError{fmt.Sprintf("table %s: %s\nallow more --memory", name, large)}
+			return count, &MemoryError{fmt.Sprintf("table %s: %s\nallow more --memory", name, large)}
 		}
 		if err != nil {
-			return false, err
+			return count, err
 		}
 		count.see(row.Kind)
+		if !f(x, row) {
+			return count, nil
+		}
+	}
+	return count, nil
+}
+
+// table yields the cells of one table that differ.
+func (c *comparing) table(name string, yield func(changedCell, error) bool) (more bool, err error) {
+	if c.before.tables[name].Table == "" && c.after.tables[name].Table == "" {
+		return true, nil
+	}
+	done := c.observe.Stage("compare", name)
+	more = true
+	var columns []ColumnDiff
+	var cells int64
+	count, err := c.rows(name, func(x *diff.Comparison, row *diff.Row) bool {
+		if columns == nil {
+			columns = make([]ColumnDiff, len(x.Table.Columns))
+		}
 		key := x.KeyText(row)
 		for i := range x.Cells(row) {
 			cell := changedCell{x, row, i, key, x.DeltaOf(row, i)}
 			columns[i].see(cell)
-			count.Cells++
-			if !yield(cell, nil) {
-				return false, nil
+			cells++
+			if more = yield(cell, nil); !more {
+				break
 			}
 		}
+		return more
+	})
+	if err != nil || !more {
+		return false, err
 	}
 	for _, x := range columns {
 		if x.Cells > 0 {
@@ -276,6 +290,7 @@ func (c *comparing) table(name string, yield func(changedCell, error) bool) (mor
 			count.Columns = append(count.Columns, x)
 		}
 	}
+	count.Cells = cells
 	c.tables = append(c.tables, count)
 	done(count.Cells, "cells differ")
 	return true, nil

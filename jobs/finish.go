@@ -239,6 +239,10 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 		}
 		m.Outputs = p.Outputs()
 	}
+	var err error
+	if m.Restated, err = r.restated(ctx, p); err != nil {
+		return err
+	}
 	if err := p.Commit(ctx, m); err != nil {
 		return err
 	}

@@ -40,6 +40,32 @@ type Manifest struct {
 	StartedAt     time.Time      `json:"started_at"`
 	EndedAt       time.Time      `json:"ended_at"`
 	Status        string         `json:"status"`
+	Restated      *Restated      `json:"restated,omitempty"` // what has changed against the last result of the date; nil: there was none
+}
+
+// Restated says what a run has changed in the result that was published last for its date.
+type Restated struct {
+	Number  int             `json:"number"` // of that result
+	RunID   string          `json:"run_id"`
+	Tables  []RestatedTable `json:"tables"`  // those whose bytes differ
+	Cohorts []string        `json:"cohorts"` // grain and cohort of the cells that differ, at most MaxRestatedCohorts
+	InAll   int             `json:"cohorts_in_all"`
+	Unknown string          `json:"unknown,omitempty"` // why nothing more can be said
+}
+
+// MaxRestatedCohorts bounds what a manifest lists.
+const MaxRestatedCohorts = 500
+
+// RestatedTable counts what differs in a table.
+type RestatedTable struct {
+	Table      string `json:"table"`
+	RowsBefore int64  `json:"rows_before"`
+	RowsAfter  int64  `json:"rows_after"`
+	Compared   bool   `json:"compared"` // false: only the rows were counted
+	Added      int64  `json:"rows_added"`
+	Removed    int64  `json:"rows_removed"`
+	Changed    int64  `json:"rows_changed"`
+	Cells      int64  `json:"cells"`
 }
 
 // encode is the manifest as it is stored.

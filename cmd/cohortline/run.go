@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "as-of", Usage: "`INSTANT` before which orders count, exclusive: RFC 3339, or a date for its midnight in the reporting zone"},
 		&cli.StringFlag{Name: "interval-start", Usage: "start of the data interval; only recorded: every run computes the whole history"},
 		&cli.StringFlag{Name: "interval-end", Usage: "end of the data interval: the as-of instant"},
-		&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
+		&cli.IntFlag{Name: "threads", Usage: "`N` workers, on at most as many processors; 0: one per processor"},
 		&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the run may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
 		&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for rows that memory has no room for"},
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
@@ -47,6 +48,12 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version}
 	if c.Args().Present() {
 		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
+	}
+	if o.Threads < 0 {
+		return nil, o, &usageError{fmt.Errorf("--threads %d: give a number of workers, or 0 for one per processor", o.Threads)}
+	}
+	if o.Threads > 0 && o.Threads < runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(o.Threads) // the collector and the writers of tables keep to it as well
 	}
 	if err := choices(c, "output", "log-format"); err != nil {
 		return nil, o, err
