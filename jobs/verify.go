@@ -212,15 +212,16 @@ func (t *VerifiedTable) firstCell(ctx context.Context, o VerifyOptions, publishe
 	side := func(s store.Store, x pipeline.OutputRecord) publishedTables {
 		return publishedTables{s, map[string]pipeline.OutputRecord{x.Table: x}}
 	}
-	c := &comparing{ctx: ctx, before: side(o.Store, published), after: side(computed, again), only: []string{t.Table}, memory: o.Memory, temp: o.TempDir}
-	for cell, err := range c.cells() {
-		if err != nil {
-			return err
+	c := &comparing{ctx: ctx, before: side(o.Store, published), after: side(computed, again), memory: o.Memory, temp: o.TempDir}
+	more, err := c.table(t.Table, func(cell changedCell, err error) bool {
+		if err == nil {
+			d := cell.document()
+			t.Cell = &d
 		}
-		d := cell.document()
-		t.Cell = &d
-		return nil
+		return false
+	})
+	if err == nil && more {
+		t.What += ", and every cell is equal"
 	}
-	t.What += ", and every cell is equal"
-	return nil
+	return err
 }
