@@ -179,10 +179,7 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		return nil, errors.Join(err, r.close())
 	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, o.KnownAt, r.records)
-	asOf := o.AsOf.UnixMicro()
-	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	r.settle()
 	return r, nil
 }
 
@@ -211,16 +208,13 @@ func (r *run) extract(ctx context.Context) error {
 	env := r.mapEnv()
 	rates := transforms.NewRates(r.c.Currency, r.rates)
 	r.conflicts = rates.Conflicts
-	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err}
+	rules := r.rules(ctx, env, rates)
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
 		}
 		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
 	}
-	rules.ExpectRows, rules.Memory = r.expectRows(), r.memory.rows
-	rules.Scratch = func() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
 	r.ledger = transforms.NewLedger(rules)
 	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
 	if err != nil {
@@ -232,6 +226,24 @@ func (r *run) extract(ctx context.Context) error {
 	}
 	done(r.extracted.RowsRead, "rows read")
 	return nil
+}
+
+// rules are the rules of the ledger, but for the sources and files that it is given.
+func (r *run) rules(ctx context.Context, env pipeline.MapEnv, rates *transforms.Rates) transforms.Rules {
+	return transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err,
+		ExpectRows: r.expectRows(), Memory: r.memory.rows, Scratch: r.scratch}
+}
+
+// scratch opens a file for what memory has no room for.
+func (r *run) scratch() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
+
+// settle fills in what the tables need to know of calendar and as-of instant.
+func (r *run) settle() {
+	asOf := r.o.AsOf.UnixMicro()
+	calendar := transforms.NewCalendar(r.c.Zone, r.c.WeekStart)
+	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: r.c.Grains, Dimensions: r.c.Dimensions,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 }
 
 // expectRows guesses the number of order rows from the size of the files.
