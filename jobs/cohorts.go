@@ -76,16 +76,20 @@ type run struct {
 	listing landing.Listing // what the sources have now
 	id      string
 
-	rates     []schemas.Rate
-	fxRows    int64
-	conflicts int64 // days for which a currency came with two rates
-	rejects   []schemas.Reject
-	extracted *pipeline.Extracted
-	ledger    *transforms.Ledger
-	settings  transforms.Settings
-	metrics   *transforms.Metrics
-	checks    []transforms.CheckRow
-	summary   Summary
+	rates        []schemas.Rate
+	fxRows       int64
+	conflicts    int64 // days for which a currency came with two rates
+	rejects      []schemas.Reject
+	extracted    *pipeline.Extracted
+	ledger       *transforms.Ledger
+	dates        []int64                                               // as-of instants of a backfill; nil: there is only that of the options
+	dated        *transforms.Counts                                    // of a date of a backfill
+	date         int                                                   // its index among dates
+	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
+	settings     transforms.Settings
+	metrics      *transforms.Metrics
+	checks       []transforms.CheckRow
+	summary      Summary
 }
 
 // Cohorts is the job: from the configured exports to published tables. Read it from top
@@ -183,6 +187,13 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	return r, nil
 }
 
+// settingsAt are the parameters of the metrics of a date.
+func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
+	asOf := at.UnixMicro()
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+}
+
 // partition is the folder of the result below each table.
 func (r *run) partition() string {
 	return "as_of=" + r.o.AsOf.In(r.c.Zone).Format(time.DateOnly)
@@ -231,7 +242,7 @@ func (r *run) extract(ctx context.Context) error {
 // rules are the rules of the ledger, but for the sources and files that it is given.
 func (r *run) rules(ctx context.Context, env pipeline.MapEnv, rates *transforms.Rates) transforms.Rules {
 	return transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates,
 		ExpectRows: r.expectRows(), Memory: r.memory.rows, Scratch: r.scratch}
 }
 
@@ -240,10 +251,7 @@ func (r *run) scratch() (transforms.Scratch, error) { return pipeline.OpenScratc
 
 // settle fills in what the tables need to know of calendar and as-of instant.
 func (r *run) settle() {
-	asOf := r.o.AsOf.UnixMicro()
-	calendar := transforms.NewCalendar(r.c.Zone, r.c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: r.c.Grains, Dimensions: r.c.Dimensions,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	r.settings = settingsAt(r.c, transforms.NewCalendar(r.c.Zone, r.c.WeekStart), r.o.AsOf)
 }
 
 // expectRows guesses the number of order rows from the size of the files.
@@ -273,11 +281,34 @@ func (r *run) resolve() error {
 // fold walks the customers; the tables that list them are written on the way.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
+	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
+	if err != nil {
+		return err
+	}
+	r.metrics = workers[0]
+	for _, m := range workers[1:] {
+		r.metrics.Merge(m)
+	}
+	done(r.counts().Customers, "customers")
+	if r.counts().Purchases == 0 {
+		r.warn(emptyWarning)
+	}
+	return nil
+}
+
+const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
+
+// stream walks the customers by a fold and writes the published tables that list them. It
+// returns what every worker has gathered for the tables named.
+func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
+		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
+	})
 	streams := make([]*stream, len(transforms.StreamedTables))
 	var writers sync.WaitGroup
 	failures := make([]error, len(streams))
 	for i, name := range transforms.StreamedTables {
-		if !slices.Contains(r.c.Tables, name) {
+		if !slices.Contains(tables, name) {
 			continue
 		}
 		t, _ := schemas.ByName(name, r.c.Dimensions)
@@ -289,8 +320,8 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		})
 	}
 	var workers []*transforms.Metrics
-	err := r.ledger.Fold(func() transforms.Visitor {
-		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+	err := fold(func() transforms.Visitor {
+		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
@@ -310,27 +341,30 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		}
 	}
 	writers.Wait()
+	for _, f := range failures {
+		if f != nil {
+			return nil, r.largePartition(f)
+		}
+	}
+	return workers, r.largePartition(err)
+}
+
+// largePartition says what to do where the orders of a customer do not fit the memory; other
+// errors it returns as they are.
+func (r *run) largePartition(err error) error {
 	var large *transforms.PartitionError
 	if errors.As(err, &large) {
 		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
 	}
-	for _, f := range failures {
-		if f != nil {
-			return f
-		}
+	return err
+}
+
+// counts are what has been counted of the orders and customers of the run.
+func (r *run) counts() transforms.Counts {
+	if r.dated != nil {
+		return *r.dated
 	}
-	if err != nil {
-		return err
-	}
-	r.metrics = workers[0]
-	for _, m := range workers[1:] {
-		r.metrics.Merge(m)
-	}
-	done(r.ledger.Counts().Customers, "customers")
-	if r.ledger.Counts().Purchases == 0 {
-		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
-	}
-	return nil
+	return r.ledger.Counts()
 }
 
 // computed lists the tables whose accumulators are needed: the published ones and those

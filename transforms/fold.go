@@ -25,10 +25,17 @@ type Visitor interface {
 // records partition by partition in the order of the customers' hashes, whatever the
 // number of threads or partitions, one call at a time.
 func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) error {
+	counts, err := l.fold(wholeLedger(), visitor, emit)
+	l.counts.add(&counts)
+	return err
+}
+
+// fold walks the customers of a view; it returns what it has counted.
+func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) error) (counts Counts, err error) {
 	turn := newTurnstile(max(1, l.rules.Threads))
-	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
+	err = l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		l.mu.Lock()
-		f := folder{l: l, visitor: visitor()}
+		f := folder{l: l, view: v, dated: v.counts.fork(), visitor: visitor()}
 		l.mu.Unlock()
 		for {
 			p, ok := next()
@@ -57,9 +64,11 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.counts.add(&f.counts)
+		counts.add(&f.counts)
+		v.counts.add(f.dated)
 		return nil
 	})
+	return counts, err
 }
 
 // turnstile lets partitions pass in order. Whoever comes early leaves what is to be done
@@ -140,8 +149,10 @@ func (e *PartitionError) Error() string {
 // folder is one worker of Fold.
 type folder struct {
 	l       *Ledger
+	view    view
 	visitor Visitor
 	counts  Counts
+	dated   *datedCounts
 
 	repeated  keyFilter
 	table     []slot
@@ -155,6 +166,7 @@ type folder struct {
 
 	customer Customer
 	id       []byte
+	byGroup  map[int32]int32 // of the partition: the person that a group is
 }
 
 // nobody marks a row that is no purchase of a customer.
@@ -172,6 +184,7 @@ type person struct {
 	size  int32  // of the key
 	owner uint32 // tail of the hash of the key
 	count int32  // purchases, then the end of the person's range in purchases
+	group int32  // of a sweep: the group that this is, and one; see identityGroups
 }
 
 // rankedPerson is a person's place in the order of the fold.
@@ -182,19 +195,19 @@ type rankedPerson struct {
 
 func (f *folder) partition(p int) error {
 	l := f.l
-	if size := l.rows.size(p) + l.moved.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
+	if size := l.rows.size(p) + l.moved.size(p) + l.grouped.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
 		return &PartitionError{Bytes: size}
 	}
-	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p)); err != nil {
+	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p), l.grouped.load(p)); err != nil {
 		return err
 	}
-	l.rows.arrange(p, likelyOrder)
+	l.rows.arrange(p, f.view.keep, likelyOrder)
 	f.people, f.keys, f.whose = f.people[:0], f.keys[:0], f.whose[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
-	linked := len(l.linked) > 0
+	linked := len(l.linkedBy) > 0
 	l.rows.each(p, func(_ uint64, row []byte) {
 		who := int32(nobody)
 		if key := f.purchaser(row); len(key) > 0 {
@@ -205,15 +218,24 @@ func (f *folder) partition(p int) error {
 		f.whose = append(f.whose, who)
 	})
 	l.moved.each(p, func(_ uint64, row []byte) {
-		f.whose = append(f.whose, f.see(ownerTail(row), keyOf(row)))
+		who := int32(nobody)
+		if orderedAt(row) < f.view.until {
+			who = f.see(ownerTail(row), keyOf(row))
+		}
+		f.whose = append(f.whose, who)
 	})
+	f.seeGroups(p)
 	f.group(p)
 	f.rank()
 	for _, x := range f.order {
 		f.visit(p, x.index)
 	}
-	for _, s := range []*rowStore{l.rows, l.moved, l.repeated} {
-		s.drop(p)
+	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
+		if f.view.keep {
+			s.unload(p)
+		} else {
+			s.drop(p)
+		}
 	}
 	return nil
 }
@@ -233,9 +255,12 @@ func (f *folder) purchaser(row []byte) []byte {
 		if flags&flagCounts == 0 {
 			return nil
 		}
+		if orderedAt(row) >= f.view.until {
+			return nil
+		}
 		return keyOf(row)
 	}
-	if f.repeated.has(orderTail(row)) {
+	if f.repeated.has(orderTail(row)) || orderedAt(row) >= f.view.until {
 		return nil
 	}
 	if flags&flagCounts == 0 {
@@ -246,16 +271,21 @@ func (f *folder) purchaser(row []byte) []byte {
 	}
 	if flags&flagRefundAbove != 0 {
 		f.counts.RefundAboveNet++
+		f.dated.at(orderedAt(row)).refundAbove++
 	}
 	key := keyOf(row)
 	if len(key) == 0 {
 		f.counts.AnonymousOrders++
+		f.dated.at(orderedAt(row)).anonymous++
 	}
 	return key
 }
 
-// movedRef marks the reference of a row as one of the store of moved rows.
-const movedRef = 1 << 63
+// Marks of the reference of a row as one of the stores of moved and of grouped rows.
+const (
+	movedRef   = 1 << 63
+	groupedRef = 1 << 62
+)
 
 // see counts a purchase of the person with a key, whose hash has the tail owner, and
 // returns the person's index.
@@ -327,6 +357,7 @@ func (f *folder) group(p int) {
 	}
 	f.l.rows.each(p, place)
 	f.l.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
+	f.l.grouped.each(p, func(ref uint64, row []byte) { place(ref|groupedRef, row) })
 }
 
 // read takes a purchase from its row.
@@ -384,6 +415,7 @@ func (f *folder) visit(p int, i int32) {
 	f.sort(p, c.Purchases)
 	f.id = f.l.publishedID(f.keyOf(i), f.id[:0])
 	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
+	c.from, c.to = f.dates(i)
 	r := dimsOf(f.row(p, c.Purchases[0].ref))
 	for range f.l.rules.Dimensions {
 		c.Segments = append(c.Segments, uint32(r.uvarint()))
@@ -403,8 +435,11 @@ func (f *folder) visit(p int, i int32) {
 
 // row is the row of a purchase.
 func (f *folder) row(p int, ref uint64) []byte {
-	if ref&movedRef != 0 {
+	switch {
+	case ref&movedRef != 0:
 		return f.l.moved.row(p, ref&^movedRef)
+	case ref&groupedRef != 0:
+		return f.l.grouped.row(p, ref&^groupedRef)
 	}
 	return f.l.rows.row(p, ref)
 }
