@@ -74,6 +74,9 @@ type run struct {
 	ledger    *transforms.Ledger
 	settings  transforms.Settings
 	metrics   *transforms.Metrics
+	histories *spool            // of the customers, for customer_ltv
+	gathered  []*transforms.RFM // by worker of the fold
+	forecasts *transforms.Forecasts
 	checks    []transforms.CheckRow
 	summary   Summary
 }
@@ -115,6 +118,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
+	if err := r.predict(); err != nil { // models of lifetime value → forecasts
+		return nil, err
+	}
 	if err := r.check(); err != nil { // accounting identities
 		return nil, err
 	}
@@ -138,7 +144,7 @@ func (r *run) close() error {
 	if r.ledger != nil {
 		err = errors.Join(err, r.ledger.Close())
 	}
-	return err
+	return errors.Join(err, r.histories.close())
 }
 
 // prepare lists the inputs and derives the id of the run. The caller closes its stores.
@@ -165,7 +171,7 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
 	asOf := o.AsOf.UnixMicro()
 	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
 		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 	return r, nil
 }
@@ -192,7 +198,7 @@ func (r *run) mapEnv() pipeline.MapEnv {
 	for range r.c.Dimensions {
 		interns.Dims = append(interns.Dims, schemas.NewIntern())
 	}
-	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" })
+	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" }) || r.predicts()
 	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
 }
 
@@ -272,14 +278,26 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 			_, failures[i] = p.Write(ctx, s.data())
 		})
 	}
+	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
 	var workers []*transforms.Metrics
 	err := r.ledger.Fold(func() transforms.Visitor {
 		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+		if m.RFM != nil {
+			m.RFM.Worker = len(workers)
+		}
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
 		for i, rec := range records {
 			if rec == nil {
+				continue
+			}
+			if i == transforms.HistoryStream {
+				err := r.histories.add(transforms.HistoryBytes(rec))
+				rec.Release()
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			if err := streams[i].push(rec); err != nil {
@@ -309,6 +327,9 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	r.metrics = workers[0]
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
+	}
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
 	}
 	done(r.ledger.Counts().Customers, "customers")
 	if r.ledger.Counts().Purchases == 0 {

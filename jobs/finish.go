@@ -148,6 +148,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 			d, ok = schemas.Encode(schemas.Checks, slices.Values(r.checks)), true
 		}
 		if !ok {
+			d, ok = r.ltvTable(name)
+		}
+		if !ok {
 			continue // streamed before, or made last
 		}
 		g.Go(func() error {

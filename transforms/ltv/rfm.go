@@ -84,6 +84,21 @@ func NewSummary(rows []Row) (*Summary, error) {
 	return s, nil
 }
 
+// Index is NewSummary for weights that are whole numbers, which add exactly in any order;
+// it also tells, for every given row in order, the place of its row in Rows.
+func Index(rows []Row) (*Summary, []int32, error) {
+	for i, r := range rows {
+		if err := r.check(); err != nil {
+			return nil, nil, fmt.Errorf("row %d: %w", i, err)
+		}
+		if !(r.Customers > 0) || r.Customers != math.Trunc(r.Customers) {
+			return nil, nil, fmt.Errorf("row %d: %v customers: need a positive whole number", i, r.Customers)
+		}
+	}
+	s, at := distinct(len(rows), func(i int) *RFM { return &rows[i].RFM }, func(i int) float64 { return rows[i].Customers })
+	return s, at, nil
+}
+
 // distinct sorts n customers by counting, as there are far fewer times and frequencies
 // than customers, and adds the weights of equal ones.
 func distinct(n int, customer func(int) *RFM, weight func(int) float64) (*Summary, []int32) {
