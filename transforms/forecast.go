@@ -124,24 +124,40 @@ func (b *Base) candidates() []ltv.Candidate {
 	return slices.DeleteFunc(list, func(c ltv.Candidate) bool { return c.Name != b.s.LTV.Model })
 }
 
-// run fits the candidates and chooses one.
+// run chooses a candidate and fits it. Where the hold-out is of all customers, the other
+// candidates are fitted as well, for the reader of model_fits; where it is of a sample of
+// many, that would only cost time.
 func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *ltv.SpendSummary) error {
-	candidates := b.candidates()
-	for _, c := range candidates {
-		_, fit := c.Fit(purchases)
-		s.fits = append(s.fits, fitted{c, fit})
-	}
-	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
-	if err := s.score(b, segment, candidates); err != nil {
+	if err := s.score(b, segment, b.candidates()); err != nil {
 		return err
 	}
-	s.choose()
+	for _, x := range s.scores {
+		s.fits = append(s.fits, fitted{x.Candidate, ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}})
+	}
+	if b.level == 0 {
+		for i := range s.fits {
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+		}
+		s.choose(func(int) bool { return true })
+	} else {
+		tried := make([]bool, len(s.fits))
+		for s.chosen < 0 && slices.Contains(tried, false) {
+			i := s.best(func(i int) bool { return !tried[i] })
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+			tried[i] = true
+			s.choose(func(i int) bool { return tried[i] })
+		}
+	}
+	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
 	s.fittedOn = onSegment
 	if s.chosen < 0 {
 		s.fittedOn = onNobody
 	}
 	return nil
 }
+
+// notFitted is the verdict on a candidate that lost in the hold-out of a sample.
+const notFitted ltv.VerdictKind = "not_fitted"
 
 // score compares the candidates by what came in the hold-out.
 func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) error {
@@ -162,9 +178,9 @@ func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) e
 	return nil
 }
 
-// choose takes the candidate with the best score whose fit to all purchases is usable too;
-// without scores, as where the history is too short for a hold-out, the one with the least AIC.
-func (s *segmentFit) choose() {
+// best is the candidate, of those allowed, with the best score; without scores, as where the
+// history is too short for a hold-out, the one with the least AIC.
+func (s *segmentFit) best(allowed func(i int) bool) int {
 	better := func(i, k int) bool {
 		x, y := s.scores[i].HeldOut, s.scores[k].HeldOut
 		if math.IsInf(x, -1) && math.IsInf(y, -1) {
@@ -172,11 +188,18 @@ func (s *segmentFit) choose() {
 		}
 		return x > y
 	}
+	best := -1
 	for i := range s.fits {
-		if s.fits[i].fit.Verdict.Usable() && (s.chosen < 0 || better(i, s.chosen)) {
-			s.chosen = i
+		if allowed(i) && (best < 0 || better(i, best)) {
+			best = i
 		}
 	}
+	return best
+}
+
+// choose takes the best candidate of those allowed whose fit to all purchases is usable.
+func (s *segmentFit) choose(allowed func(i int) bool) {
+	s.chosen = s.best(func(i int) bool { return allowed(i) && s.fits[i].fit.Verdict.Usable() })
 	if s.chosen >= 0 {
 		s.model = s.fits[s.chosen].candidate.Name
 	}
