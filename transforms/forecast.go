@@ -14,7 +14,7 @@ import (
 const leastRepeaters = 500
 
 // LTVTables are the tables that need a gathering of RFM.
-var LTVTables = []string{"customer_ltv", "model_fits"}
+var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests"}
 
 // auto is the model of ltv.model that stands for the one which foretold best.
 const auto = "auto"
@@ -37,9 +37,10 @@ const (
 
 // Forecasts are the fits of all segments, with what they say of each customer.
 type Forecasts struct {
-	base     *Base
-	everyone *segmentFit
-	segments []*segmentFit // by group
+	base      *Base
+	everyone  *segmentFit
+	segments  []*segmentFit // by group
+	backtests []backtests
 }
 
 // segmentFit is what was fitted to one segment.
@@ -58,6 +59,10 @@ type segmentFit struct {
 	spendFit  ltv.Fit
 	spenders  float64
 	forecast  *ltv.Forecast // nil where no fit is usable
+
+	correlation       float64 // of frequency and mean spend
+	outliers, outlier float64 // customers with a mean spend out of all proportion, and from where on
+	unusable          float64 // customers who came back with a mean spend that is not positive
 }
 
 // fitted is one candidate at its estimates.
@@ -104,11 +109,17 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 			})
 		}
 	}
-	return f, parallel(tasks)
+	if err := parallel(tasks); err != nil {
+		return nil, err
+	}
+	return f, f.backtest(parallel)
 }
 
 func newSegmentFit(name string, purchases *ltv.Summary, spend *ltv.SpendSummary) *segmentFit {
-	return &segmentFit{name: name, customers: purchases.Customers(), repeaters: purchases.Repeaters(), spenders: spend.Customers(), model: onNobody, chosen: -1}
+	s := &segmentFit{name: name, customers: purchases.Customers(), repeaters: purchases.Repeaters(), spenders: spend.Customers(), model: onNobody, chosen: -1}
+	s.correlation, s.unusable = spend.Correlation(), spend.Unusable()
+	s.outliers, s.outlier = spend.Outliers(outlierAt)
+	return s
 }
 
 func (b *Base) valuation() ltv.Valuation {
@@ -161,7 +172,7 @@ const notFitted ltv.VerdictKind = "not_fitted"
 
 // score compares the candidates by what came in the hold-out.
 func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) error {
-	origin := b.s.LastDay - int32(math.Round(b.s.LTV.HoldOut.In(ltv.Day)))
+	origin := b.s.LastDay - b.heldDays()
 	list := b.sample.At(origin, b.s.LastDay)
 	if segment != ltv.Everyone {
 		list = slices.DeleteFunc(list, func(c ltv.HeldOut) bool { return c.Segment != segment })

@@ -31,7 +31,8 @@ type RFM struct {
 	rows   rfmTable
 	net    spendTable
 	margin spendTable
-	costs  bool // every cost is known so far
+	costs  bool        // every cost is known so far
+	total  schemas.Sum // net revenue
 	sample sample
 	bytes  []byte   // of the customers since the last record
 	places []uint32 // of their rows
@@ -103,6 +104,7 @@ func (r *RFM) Add(x *Customer) {
 	net.repeat, cost.repeat = net.total.Sub(first.Net), cost.total.Sub(first.Cost)
 	r.costs = r.costs && unknown == 0
 	q.net, q.margin, q.costs = net.repeat, net.repeat.Sub(cost.repeat), r.costs
+	r.total = r.total.Add(net.total)
 	r.sample.add(x, group)
 	r.encode(x, net, cost)
 	if r.queue = append(r.queue, q); len(r.queue) == maxQueued {

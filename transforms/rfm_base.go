@@ -14,9 +14,10 @@ const daysPerWeek = 7
 
 // Base is all customers as the models of lifetime value see them.
 type Base struct {
-	Groups []Group    // by name
-	Basis  string     // what value means: margin or net_revenue
-	places [][]uint32 // by worker and row of its gathering, the place among the rows of all groups
+	Groups []Group     // by name
+	Basis  string      // what value means: margin or net_revenue
+	places [][]uint32  // by worker and row of its gathering, the place among the rows of all groups
+	total  schemas.Sum // net revenue of all customers
 	s      Settings
 	sample *ltv.Histories
 	level  uint // of the sample: it holds one of 2^level customers
@@ -46,6 +47,7 @@ func NewBase(s Settings, parts []*RFM, segments [][]string) (*Base, error) {
 		if !p.costs {
 			b.Basis = basisNet
 		}
+		b.total = b.total.Add(p.total)
 		for _, k := range p.groups.keys {
 			if _, ok := numbers[k]; !ok {
 				numbers[k] = 0
@@ -160,6 +162,9 @@ func (b *Base) whole() (*ltv.Summary, *ltv.SpendSummary, error) {
 	for _, g := range b.Groups {
 		rows = append(rows, g.Purchases.Rows()...)
 		spend = append(spend, g.Spend.Rows()...)
+		if n := g.Spend.Unusable(); n > 0 {
+			spend = append(spend, ltv.SpendRow{Spend: ltv.Spend{Count: 1}, Customers: n})
+		}
 	}
 	purchases, _, err := ltv.Index(rows)
 	if err != nil {
