@@ -130,7 +130,7 @@ func Split(list []HeldOut, origin, last int32, unit Unit) (known, whole *Summary
 // so many, as long as what is known is not shorter than what is held out.
 func Origins(first, last, held int32, most int) []int32 {
 	var list []int32
-	for origin := last - held; held > 0 && len(list) < most && origin-first >= held; origin -= held {
+	for origin := last - held; held > 0 && len(list) < most && origin-first+1 >= held; origin -= held {
 		list = append(list, origin)
 	}
 	return list

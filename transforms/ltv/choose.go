@@ -53,6 +53,12 @@ func Candidates() []Candidate {
 	}
 }
 
+// AssumesAlive says whether the model takes such a customer for alive by assumption, so that
+// its probability is no finding and no churn score.
+func (c Candidate) AssumesAlive(r RFM) bool {
+	return c.Name == "nbd" || c.Name == "bg_nbd" && r.Frequency == 0
+}
+
 // Score is how well one candidate foretold what it had not seen.
 type Score struct {
 	Candidate Candidate

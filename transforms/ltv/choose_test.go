@@ -120,6 +120,11 @@ func TestCandidates(t *testing.T) {
 		if m != c.With(f.Values) || f.Model != c.Title {
 			t.Errorf("%s: %v from its estimates %v", c.Title, m, f.Values)
 		}
+		for _, r := range histories {
+			if assumed := m.Alive(r) == 1; assumed != c.AssumesAlive(r) && r.Age > 0 {
+				t.Errorf("%s takes %v for alive: %t", c.Title, r, c.AssumesAlive(r))
+			}
+		}
 		near(t, c.Title, c.likelihood(f.Values, s, make([]float64, len(f.Values))), f.LogLikelihood, 1e-7)
 	}
 }
