@@ -88,6 +88,9 @@ type run struct {
 	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
 	settings     transforms.Settings
 	metrics      *transforms.Metrics
+	histories    *spool            // of the customers, for customer_ltv
+	gathered     []*transforms.RFM // by worker of the fold
+	forecasts    *transforms.Forecasts
 	checks       []transforms.CheckRow
 	summary      Summary
 }
@@ -135,6 +138,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
+	if err := r.predict(); err != nil { // models of lifetime value → forecasts
+		return nil, err
+	}
 	if err := r.check(); err != nil { // accounting identities
 		return nil, err
 	}
@@ -158,7 +164,7 @@ func (r *run) close() error {
 	if r.ledger != nil {
 		err = errors.Join(err, r.ledger.Close())
 	}
-	return err
+	return errors.Join(err, r.histories.close())
 }
 
 // prepare lists the inputs and derives the id of the run. The caller closes its stores.
@@ -190,7 +196,7 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 // settingsAt are the parameters of the metrics of a date.
 func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
 	asOf := at.UnixMicro()
-	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
 		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 }
 
@@ -204,7 +210,7 @@ func (r *run) mapEnv() pipeline.MapEnv {
 	for range r.c.Dimensions {
 		interns.Dims = append(interns.Dims, schemas.NewIntern())
 	}
-	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" })
+	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" }) || r.predicts()
 	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
 }
 
@@ -289,6 +295,9 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
 	}
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
+	}
 	done(r.counts().Customers, "customers")
 	if r.counts().Purchases == 0 {
 		r.warn(emptyWarning)
@@ -319,14 +328,26 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 			_, failures[i] = p.Write(ctx, s.data())
 		})
 	}
+	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
 	var workers []*transforms.Metrics
 	err := fold(func() transforms.Visitor {
 		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
+		if m.RFM != nil {
+			m.RFM.Worker = len(workers)
+		}
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
 		for i, rec := range records {
 			if rec == nil {
+				continue
+			}
+			if i == transforms.HistoryStream {
+				err := r.histories.add(transforms.HistoryBytes(rec))
+				rec.Release()
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			if err := streams[i].push(rec); err != nil {
