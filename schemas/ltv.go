@@ -36,6 +36,25 @@ var CustomerLTV = Table{
 	},
 }
 
+// CohortLTVForecast is the cohort_ltv_forecast table.
+var CohortLTVForecast = Table{
+	Name:        "cohort_ltv_forecast",
+	Key:         []string{"grain", "cohort", "dimension", "segment", "age", "kind"},
+	Description: "Continues cohort_ltv beyond the as-of instant: what each cohort has brought by then, and is expected to have brought by the end of each calendar period within the horizon.",
+	Columns: []Column{
+		grainColumn, cohortColumn, dimensionColumn, segmentColumn,
+		{Name: "age", Type: Int64, Unit: "periods", Description: "Calendar periods since the cohort period; a period that the as-of instant falls in comes twice, observed so far and predicted to its end."},
+		{Name: "kind", Description: "observed: up to the as-of instant; predicted: by the end of the period."},
+		valueBasisColumn,
+		{Name: "cohort_customers", Type: Int64, Unit: "customers", Description: "Customers of the cohort."},
+		{Name: "cumulative_order_days", Type: Double, Nullable: true, Unit: "days", Description: "Order-days of the cohort, expected ones included; null where there is no fit."},
+		{Name: "cumulative_value", Type: Double, Nullable: true, Unit: "reporting currency", Description: "Value of the purchases, expected ones included, not discounted; null where there is no fit."},
+		{Name: "ltv", Type: Double, Nullable: true, Unit: "reporting currency per customer", Description: "cumulative_value / cohort_customers."},
+		{Name: "ltv_low", Type: Double, Nullable: true, Unit: "reporting currency per customer", Description: "Lower bound of the interval of a predicted ltv, of the customers and of the parameters."},
+		{Name: "ltv_high", Type: Double, Nullable: true, Unit: "reporting currency per customer", Description: "Upper bound of that interval."},
+	},
+}
+
 // ModelFits is the model_fits table.
 var ModelFits = Table{
 	Name:        "model_fits",
@@ -103,4 +122,4 @@ func parameterColumns() []Column {
 }
 
 // LTVOutputs are the tables that a run makes only when the configuration has a section ltv.
-func LTVOutputs() []Table { return []Table{CustomerLTV, ModelFits, ModelBacktests} }
+func LTVOutputs() []Table { return []Table{CustomerLTV, CohortLTVForecast, ModelFits, ModelBacktests} }

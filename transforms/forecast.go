@@ -14,7 +14,7 @@ import (
 const leastRepeaters = 500
 
 // LTVTables are the tables that need a gathering of RFM.
-var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests"}
+var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests", "cohort_ltv_forecast"}
 
 // auto is the model of ltv.model that stands for the one which foretold best.
 const auto = "auto"
@@ -41,6 +41,8 @@ type Forecasts struct {
 	everyone  *segmentFit
 	segments  []*segmentFit // by group
 	backtests []backtests
+	cohorts   *cohortForecast // nil unless cohort_ltv_forecast is wanted
+	ranks     *valueRanks
 }
 
 // segmentFit is what was fitted to one segment.
@@ -59,6 +61,7 @@ type segmentFit struct {
 	spendFit  ltv.Fit
 	spenders  float64
 	forecast  *ltv.Forecast // nil where no fit is usable
+	failure   *float64      // relative error of a total by the parameters, once it is known
 
 	correlation       float64 // of frequency and mean spend
 	outliers, outlier float64 // customers with a mean spend out of all proportion, and from where on

@@ -57,12 +57,21 @@ type forecastCustomer struct {
 	worth worth
 }
 
-// customer is the customer of a place among the rows of all groups.
-func (f *Forecasts) customer(place uint32, h *history) forecastCustomer {
-	g := 0
-	for g+1 < len(f.base.Groups) && f.base.Groups[g+1].from <= place {
-		g++
+// groupAt is the group of a place among the rows of all groups.
+func (f *Forecasts) groupAt(place uint32) int {
+	from, to := 0, len(f.base.Groups)-1
+	for from < to {
+		if middle := (from + to + 1) / 2; f.base.Groups[middle].from <= place {
+			from = middle
+		} else {
+			to = middle - 1
+		}
 	}
+	return from
+}
+
+// customer is the customer of a place.
+func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
 	group := &f.base.Groups[g]
 	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
 	if row := int(place - group.from); c.fit.forecast != nil {
@@ -121,21 +130,15 @@ func tier(percentile float64) string {
 // be read more than once.
 type Histories func() iter.Seq2[[]byte, error]
 
-// Customers is the table customer_ltv. The histories are read twice: a percentile needs all
-// customers.
+// Customers is the table customer_ltv. Look must have been called with the same histories.
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
-		ranks, err := f.rank(histories)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
 		for b, err := range histories() {
 			if err == nil {
-				err = f.each(b, func(h *history, c *forecastCustomer) {
+				err = f.each(b, func(h *history, _ int, c *forecastCustomer) {
 					r := e.Row()
-					f.row(r, h.id, c, ranks)
+					f.row(r, h.id, c, f.ranks)
 					e.Append(r)
 				})
 			}
@@ -156,34 +159,43 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
-// rank ranks the values of all customers.
-func (f *Forecasts) rank(histories Histories) (*valueRanks, error) {
-	ranks := newValueRanks()
+// Look goes once through all customers, for what needs all of them: the percentiles of
+// customer_ltv, and cohort_ltv_forecast where it is wanted.
+func (f *Forecasts) Look(histories Histories, cohorts bool) error {
+	f.ranks = newValueRanks()
+	if cohorts {
+		f.cohorts = newCohortForecast(f)
+	}
 	for b, err := range histories() {
 		if err == nil {
-			err = f.each(b, func(_ *history, c *forecastCustomer) {
+			err = f.each(b, func(h *history, group int, c *forecastCustomer) {
 				if c.HasValue {
-					ranks.add(c.Value)
+					f.ranks.add(c.Value)
+				}
+				if cohorts {
+					f.cohorts.add(h, group, c)
 				}
 			})
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	ranks.sum()
-	return ranks, nil
+	f.ranks.sum()
+	return nil
 }
 
 // each calls for every customer of a record.
-func (f *Forecasts) each(b []byte, do func(h *history, c *forecastCustomer)) error {
+func (f *Forecasts) each(b []byte, do func(h *history, group int, c *forecastCustomer)) error {
 	r := readHistories(b, len(f.base.s.Dimensions))
 	for r.next() {
 		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
 			return errDamaged
 		}
-		c := f.customer(f.base.places[r.worker][r.h.row], &r.h)
-		do(&r.h, &c)
+		place := f.base.places[r.worker][r.h.row]
+		group := f.groupAt(place)
+		c := f.customer(group, place, &r.h)
+		do(&r.h, group, &c)
 	}
 	if r.bad {
 		return errDamaged

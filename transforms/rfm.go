@@ -115,7 +115,9 @@ func (r *RFM) Add(x *Customer) {
 // count counts the customers of the queue.
 func (r *RFM) count() {
 	for i := range r.queue {
-		r.places = append(r.places, r.rows.count(r.queue[i].key))
+		p := r.rows.place(r.queue[i].key)
+		r.rows.rows[p].value++
+		r.places = append(r.places, p)
 	}
 	for i := range r.queue {
 		q := &r.queue[i]
