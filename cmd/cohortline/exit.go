@@ -48,14 +48,15 @@ var exits = []struct {
 		var m *pipeline.MappingError
 		var g *jobs.GenerateError
 		var f *pipeline.FormatError
-		return errors.As(err, &f) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var s *jobs.SummaryError
+		return errors.As(err, &f) || errors.As(err, &s) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError
 		return errors.As(err, &c)
 	}},
 	{exitMissing, "inputs missing or not ready", func(err error) bool {
-		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty) || errors.Is(err, jobs.ErrNoDays)
 	}},
 	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
 		var m *jobs.MemoryError
