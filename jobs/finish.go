@@ -113,6 +113,9 @@ func (r *run) check() error {
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
 	}
+	if r.forecasts != nil {
+		r.checks = append(r.checks, r.forecasts.CheckForecasts(counts)...)
+	}
 	slices.SortFunc(r.checks, func(a, b transforms.CheckRow) int {
 		return cmp.Or(strings.Compare(a.Check, b.Check), strings.Compare(a.Table, b.Table))
 	})

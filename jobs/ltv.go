@@ -59,6 +59,8 @@ func (r *run) ltvTable(name string) (schemas.Data, bool) {
 		return r.forecasts.Customers(r.histories.all), true
 	case "model_fits":
 		return schemas.Encode(schemas.ModelFits, r.forecasts.Fits()), true
+	case "model_backtests":
+		return schemas.Encode(schemas.ModelBacktests, r.forecasts.Backtests()), true
 	}
 	return schemas.Data{}, false
 }

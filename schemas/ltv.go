@@ -58,6 +58,31 @@ var ModelFits = Table{
 	}, parameterColumns()...),
 }
 
+// ModelBacktests is the model_backtests table.
+var ModelBacktests = Table{
+	Name:        "model_backtests",
+	Key:         []string{"segment", "model", "origin", "measure", "decile"},
+	Description: "What the models would have foretold at earlier origins, and what came: held-out periods one before the other, the last one up to the as-of instant.",
+	Columns: []Column{
+		fitSegmentColumn,
+		{Name: "model", Description: "bg_nbd, mbg_nbd, pareto_nbd or nbd."},
+		{Name: "origin", Type: Date, Description: "First day held out; the models know what was before it."},
+		{Name: "measure", Description: "orders: order-days; value: their value, see value_basis in customer_ltv."},
+		{Name: "decile", Type: Int64, Description: "0: all customers; 1 to 10: tenths of them by prediction, from the lowest to the highest."},
+		{Name: "fitted_on", Description: "Customers the fit at the origin is of: segment, or all where the segment has too few repeaters of its own."},
+		{Name: "held_out_days", Type: Int64, Unit: "days", Description: "Length of the held-out period."},
+		{Name: "sample_share", Type: Double, Unit: "share", Description: "Share of all customers that is compared: 1, or a fixed part of them where they are more than 100,000."},
+		{Name: "customers", Type: Double, Unit: "customers", Description: "Customers compared, who had bought before the origin."},
+		{Name: "predicted", Type: Double, Description: "Sum of the predictions, in order-days or reporting currency."},
+		{Name: "actual", Type: Double, Description: "What came."},
+		{Name: "mae", Type: Double, Nullable: true, Description: "Mean absolute error of a customer; null for deciles, like what follows."},
+		{Name: "rmse", Type: Double, Nullable: true, Description: "Root of the mean squared error of a customer."},
+		{Name: "bias", Type: Double, Nullable: true, Description: "Mean of predicted minus actual of a customer."},
+		{Name: "gini", Type: Double, Nullable: true, Description: "How well the predictions rank the customers: 1 as well as can be, 0 no better than chance."},
+		{Name: "interval_coverage", Type: Double, Nullable: true, Unit: "share", Description: "Share of the customers whose actual number or value is within the interval; counts are whole, so that it holds somewhat more than its probability."},
+	},
+}
+
 // LTVParameters are the parameters of the models, by the columns of model_fits.
 var LTVParameters = []string{"r", "alpha", "s", "beta", "a", "b", "p", "q", "v"}
 
@@ -78,4 +103,4 @@ func parameterColumns() []Column {
 }
 
 // LTVOutputs are the tables that a run makes only when the configuration has a section ltv.
-func LTVOutputs() []Table { return []Table{CustomerLTV, ModelFits} }
+func LTVOutputs() []Table { return []Table{CustomerLTV, ModelFits, ModelBacktests} }

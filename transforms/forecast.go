@@ -14,7 +14,7 @@ import (
 const leastRepeaters = 500
 
 // LTVTables are the tables that need a gathering of RFM.
-var LTVTables = []string{"customer_ltv", "model_fits"}
+var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests"}
 
 // auto is the model of ltv.model that stands for the one which foretold best.
 const auto = "auto"
@@ -37,9 +37,10 @@ const (
 
 // Forecasts are the fits of all segments, with what they say of each customer.
 type Forecasts struct {
-	base     *Base
-	everyone *segmentFit
-	segments []*segmentFit // by group
+	base      *Base
+	everyone  *segmentFit
+	segments  []*segmentFit // by group
+	backtests []backtests
 }
 
 // segmentFit is what was fitted to one segment.
@@ -58,6 +59,10 @@ type segmentFit struct {
 	spendFit  ltv.Fit
 	spenders  float64
 	forecast  *ltv.Forecast // nil where no fit is usable
+
+	correlation       float64 // of frequency and mean spend
+	outliers, outlier float64 // customers with a mean spend out of all proportion, and from where on
+	unusable          float64 // customers who came back with a mean spend that is not positive
 }
 
 // fitted is one candidate at its estimates.
@@ -104,11 +109,17 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 			})
 		}
 	}
-	return f, parallel(tasks)
+	if err := parallel(tasks); err != nil {
+		return nil, err
+	}
+	return f, f.backtest(parallel)
 }
 
 func newSegmentFit(name string, purchases *ltv.Summary, spend *ltv.SpendSummary) *segmentFit {
-	return &segmentFit{name: name, customers: purchases.Customers(), repeaters: purchases.Repeaters(), spenders: spend.Customers(), model: onNobody, chosen: -1}
+	s := &segmentFit{name: name, customers: purchases.Customers(), repeaters: purchases.Repeaters(), spenders: spend.Customers(), model: onNobody, chosen: -1}
+	s.correlation, s.unusable = spend.Correlation(), spend.Unusable()
+	s.outliers, s.outlier = spend.Outliers(outlierAt)
+	return s
 }
 
 func (b *Base) valuation() ltv.Valuation {
@@ -124,18 +135,31 @@ func (b *Base) candidates() []ltv.Candidate {
 	return slices.DeleteFunc(list, func(c ltv.Candidate) bool { return c.Name != b.s.LTV.Model })
 }
 
-// run fits the candidates and chooses one.
+// run chooses a candidate and fits it. Where the hold-out is of all customers, the other
+// candidates are fitted as well, for the reader of model_fits; where it is of a sample of
+// many, that would only cost time.
 func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *ltv.SpendSummary) error {
-	candidates := b.candidates()
-	for _, c := range candidates {
-		_, fit := c.Fit(purchases)
-		s.fits = append(s.fits, fitted{c, fit})
-	}
-	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
-	if err := s.score(b, segment, candidates); err != nil {
+	if err := s.score(b, segment, b.candidates()); err != nil {
 		return err
 	}
-	s.choose()
+	for _, x := range s.scores {
+		s.fits = append(s.fits, fitted{x.Candidate, ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}})
+	}
+	if b.level == 0 {
+		for i := range s.fits {
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+		}
+		s.choose(func(int) bool { return true })
+	} else {
+		tried := make([]bool, len(s.fits))
+		for s.chosen < 0 && slices.Contains(tried, false) {
+			i := s.best(func(i int) bool { return !tried[i] })
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+			tried[i] = true
+			s.choose(func(i int) bool { return tried[i] })
+		}
+	}
+	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
 	s.fittedOn = onSegment
 	if s.chosen < 0 {
 		s.fittedOn = onNobody
@@ -143,9 +167,12 @@ func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *
 	return nil
 }
 
+// notFitted is the verdict on a candidate that lost in the hold-out of a sample.
+const notFitted ltv.VerdictKind = "not_fitted"
+
 // score compares the candidates by what came in the hold-out.
 func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) error {
-	origin := b.s.LastDay - int32(math.Round(b.s.LTV.HoldOut.In(ltv.Day)))
+	origin := b.s.LastDay - b.heldDays()
 	list := b.sample.At(origin, b.s.LastDay)
 	if segment != ltv.Everyone {
 		list = slices.DeleteFunc(list, func(c ltv.HeldOut) bool { return c.Segment != segment })
@@ -162,9 +189,9 @@ func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) e
 	return nil
 }
 
-// choose takes the candidate with the best score whose fit to all purchases is usable too;
-// without scores, as where the history is too short for a hold-out, the one with the least AIC.
-func (s *segmentFit) choose() {
+// best is the candidate, of those allowed, with the best score; without scores, as where the
+// history is too short for a hold-out, the one with the least AIC.
+func (s *segmentFit) best(allowed func(i int) bool) int {
 	better := func(i, k int) bool {
 		x, y := s.scores[i].HeldOut, s.scores[k].HeldOut
 		if math.IsInf(x, -1) && math.IsInf(y, -1) {
@@ -172,11 +199,18 @@ func (s *segmentFit) choose() {
 		}
 		return x > y
 	}
+	best := -1
 	for i := range s.fits {
-		if s.fits[i].fit.Verdict.Usable() && (s.chosen < 0 || better(i, s.chosen)) {
-			s.chosen = i
+		if allowed(i) && (best < 0 || better(i, best)) {
+			best = i
 		}
 	}
+	return best
+}
+
+// choose takes the best candidate of those allowed whose fit to all purchases is usable.
+func (s *segmentFit) choose(allowed func(i int) bool) {
+	s.chosen = s.best(func(i int) bool { return allowed(i) && s.fits[i].fit.Verdict.Usable() })
 	if s.chosen >= 0 {
 		s.model = s.fits[s.chosen].candidate.Name
 	}

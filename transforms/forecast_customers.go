@@ -50,41 +50,43 @@ func (b *Base) worths(h *history) worth {
 	return worth{h.net.total.Sub(h.cost.total), h.net.repeat.Sub(h.cost.repeat)}
 }
 
-// customer is one customer with the forecast of its segment.
+// forecastCustomer is one customer with the forecast of its segment.
 type forecastCustomer struct {
 	ltv.CustomerForecast
 	fit   *segmentFit
-	rfm   ltv.RFM
 	worth worth
 }
 
-func (f *Forecasts) customer(worker int, h *history) forecastCustomer {
-	p := f.base.places[worker][h.row]
-	c := forecastCustomer{fit: f.segments[p.group], rfm: f.base.Groups[p.group].Purchases.Rows()[p.row].RFM, worth: f.base.worths(h)}
-	if c.fit.forecast != nil {
-		spend := ltv.Spend{Count: c.rfm.Frequency}
-		if spend.Count > 0 {
-			spend.Mean = schemas.SumRatio(c.worth.repeat, int64(spend.Count))
-		}
-		c.CustomerForecast = c.fit.forecast.Customer(int(p.row), spend)
+// customer is the customer of a place among the rows of all groups.
+func (f *Forecasts) customer(place uint32, h *history) forecastCustomer {
+	g := 0
+	for g+1 < len(f.base.Groups) && f.base.Groups[g+1].from <= place {
+		g++
+	}
+	group := &f.base.Groups[g]
+	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
+	if row := int(place - group.from); c.fit.forecast != nil {
+		c.CustomerForecast = c.fit.forecast.Customer(row, schemas.SumFloat(c.worth.repeat))
+	} else {
+		c.RFM = group.Purchases.Rows()[row].RFM
 	}
 	return c
 }
 
 // neverLost says whether the model takes a customer for alive by assumption.
-func neverLost(model string, c ltv.RFM) bool {
-	return model == "nbd" || model == "bg_nbd" && c.Frequency == 0
+func neverLost(model string, frequency int) bool {
+	return model == "nbd" || model == "bg_nbd" && frequency == 0
 }
 
 // row fills a row of customer_ltv.
 func (f *Forecasts) row(r *ForecastRow, id []byte, c *forecastCustomer, ranks *valueRanks) {
 	*r = ForecastRow{CustomerID: id, Segment: c.fit.name, Model: c.fit.model, FittedOn: c.fit.fittedOn, Basis: f.base.Basis,
-		Frequency: int64(c.rfm.Frequency), Recency: c.rfm.Recency, Age: c.rfm.Age, Historic: c.worth.total}
+		Frequency: int64(c.Frequency), Recency: c.Recency, Age: c.Age, Historic: c.worth.total}
 	if c.fit.forecast == nil {
 		r.Note = schemas.Some(noteNoFit)
 		return
 	}
-	if neverLost(c.fit.model, c.rfm) {
+	if neverLost(c.fit.model, c.Frequency) {
 		r.Note = schemas.Some(noteNeverLost)
 	} else {
 		r.Alive = schemas.Some(c.Alive)
@@ -180,7 +182,7 @@ func (f *Forecasts) each(b []byte, do func(h *history, c *forecastCustomer)) err
 		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
 			return errDamaged
 		}
-		c := f.customer(r.worker, &r.h)
+		c := f.customer(f.base.places[r.worker][r.h.row], &r.h)
 		do(&r.h, &c)
 	}
 	if r.bad {

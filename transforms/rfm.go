@@ -31,9 +31,20 @@ type RFM struct {
 	rows   rfmTable
 	net    spendTable
 	margin spendTable
-	costs  bool // every cost is known so far
+	costs  bool        // every cost is known so far
+	total  schemas.Sum // net revenue
 	sample sample
-	bytes  []byte
+	bytes  []byte   // of the customers since the last record
+	places []uint32 // of their rows
+	queue  []queuedHistory
+}
+
+// queuedHistory is a customer still to be counted. The tables are too large for the caches:
+// many customers one behind the other wait for memory together.
+type queuedHistory struct {
+	key         rfmKey
+	net, margin schemas.Sum // of the order-days after the first
+	costs       bool
 }
 
 // NewRFM returns an empty gathering.
@@ -82,7 +93,7 @@ func (r *RFM) Add(x *Customer) {
 	group := r.groups.of(k)
 	first, last := &x.Days[0], &x.Days[len(x.Days)-1]
 	frequency := uint32(len(x.Days) - 1)
-	row := r.rows.count(rfmKey{group, frequency, uint32(last.Day - first.Day), uint32(max(r.s.LastDay, last.Day) - first.Day)})
+	q := queuedHistory{key: rfmKey{group, frequency, uint32(last.Day - first.Day), uint32(max(r.s.LastDay, last.Day) - first.Day)}}
 	var net, cost worth
 	unknown := int32(0)
 	for i := range x.Days {
@@ -91,21 +102,35 @@ func (r *RFM) Add(x *Customer) {
 		unknown += d.OrdersNoCost
 	}
 	net.repeat, cost.repeat = net.total.Sub(first.Net), cost.total.Sub(first.Cost)
-	r.net.add(group, frequency, net.repeat)
-	if unknown > 0 {
-		r.costs = false
-	} else if r.costs {
-		r.margin.add(group, frequency, net.repeat.Sub(cost.repeat))
-	}
+	r.costs = r.costs && unknown == 0
+	q.net, q.margin, q.costs = net.repeat, net.repeat.Sub(cost.repeat), r.costs
+	r.total = r.total.Add(net.total)
 	r.sample.add(x, group)
-	r.encode(x, row, net, cost)
+	r.encode(x, net, cost)
+	if r.queue = append(r.queue, q); len(r.queue) == maxQueued {
+		r.count()
+	}
+}
+
+// count counts the customers of the queue.
+func (r *RFM) count() {
+	for i := range r.queue {
+		r.places = append(r.places, r.rows.count(r.queue[i].key))
+	}
+	for i := range r.queue {
+		q := &r.queue[i]
+		r.net.add(q.key.group, q.key.frequency, q.net)
+		if q.costs {
+			r.margin.add(q.key.group, q.key.frequency, q.margin)
+		}
+	}
+	r.queue = r.queue[:0]
 }
 
 // encode appends the customer to the bytes: see historyReader.
-func (r *RFM) encode(x *Customer, row uint32, net, cost worth) {
+func (r *RFM) encode(x *Customer, net, cost worth) {
 	b := binary.AppendUvarint(r.bytes, uint64(len(x.ID)))
 	b = append(b, x.ID...)
-	b = binary.AppendUvarint(b, uint64(row))
 	values := [4]schemas.Sum{net.total, net.repeat, cost.total, cost.repeat}
 	n := 2
 	if r.costs {
@@ -140,9 +165,15 @@ func (r *RFM) take() arrow.Record {
 	if len(r.bytes) == 0 {
 		return nil
 	}
-	b := binary.AppendUvarint(make([]byte, 0, len(r.bytes)+5), uint64(r.Worker))
+	r.count()
+	b := make([]byte, 8, 8+4*len(r.places)+len(r.bytes))
+	binary.LittleEndian.PutUint32(b, uint32(r.Worker))
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(r.places)))
+	for _, p := range r.places {
+		b = binary.LittleEndian.AppendUint32(b, p)
+	}
 	b = append(b, r.bytes...)
-	r.bytes = r.bytes[:0]
+	r.bytes, r.places = r.bytes[:0], r.places[:0]
 	ends := make([]byte, 8)
 	binary.LittleEndian.PutUint32(ends[4:], uint32(len(b)))
 	data := array.NewData(arrow.BinaryTypes.Binary, 1, []*memory.Buffer{nil, memory.NewBufferBytes(ends), memory.NewBufferBytes(b)}, nil, 0, 0)
@@ -168,30 +199,39 @@ type history struct {
 // read is a defect, or a damaged temporary file.
 type historyReader struct {
 	b      []byte
+	rows   []byte // places of the rows, four bytes each
 	worker int
 	h      history
 	bad    bool
 }
 
 func readHistories(b []byte, dimensions int) *historyReader {
-	r := &historyReader{b: b}
-	r.worker = int(r.uvarint())
+	r := &historyReader{bad: true}
+	if len(b) < 8 {
+		return r
+	}
+	r.worker = int(binary.LittleEndian.Uint32(b))
+	n := 4 * int(binary.LittleEndian.Uint32(b[4:]))
+	if b = b[8:]; n > len(b) {
+		return r
+	}
+	r.rows, r.b, r.bad = b[:n], b[n:], false
 	r.h.segments = make([]uint32, dimensions)
 	return r
 }
 
 // next reads the next customer, which is valid until the one after it.
 func (r *historyReader) next() bool {
-	if len(r.b) == 0 || r.bad {
+	if len(r.rows) == 0 || r.bad {
 		return false
 	}
+	r.h.row, r.rows = binary.LittleEndian.Uint32(r.rows), r.rows[4:]
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {
 		r.bad = true
 		return false
 	}
 	r.h.id, r.b = r.b[:n], r.b[n:]
-	r.h.row = uint32(r.uvarint())
 	if len(r.b) == 0 {
 		r.bad = true
 		return false

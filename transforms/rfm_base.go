@@ -1,7 +1,6 @@
 package transforms
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,9 +14,10 @@ const daysPerWeek = 7
 
 // Base is all customers as the models of lifetime value see them.
 type Base struct {
-	Groups []Group // by name
-	Basis  string  // what value means: margin or net_revenue
-	places [][]place
+	Groups []Group     // by name
+	Basis  string      // what value means: margin or net_revenue
+	places [][]uint32  // by worker and row of its gathering, the place among the rows of all groups
+	total  schemas.Sum // net revenue of all customers
 	s      Settings
 	sample *ltv.Histories
 	level  uint // of the sample: it holds one of 2^level customers
@@ -29,10 +29,8 @@ type Group struct {
 	Purchases *ltv.Summary
 	Spend     *ltv.SpendSummary
 	key       groupKey
+	from      uint32 // place of its first row among those of all groups
 }
-
-// place is where a row of a gathering lies in the summaries.
-type place struct{ group, row uint32 }
 
 // Bases of value, as the tables name them.
 const (
@@ -49,6 +47,7 @@ func NewBase(s Settings, parts []*RFM, segments [][]string) (*Base, error) {
 		if !p.costs {
 			b.Basis = basisNet
 		}
+		b.total = b.total.Add(p.total)
 		for _, k := range p.groups.keys {
 			if _, ok := numbers[k]; !ok {
 				numbers[k] = 0
@@ -86,73 +85,71 @@ func groupName(s Settings, k groupKey, segments [][]string) string {
 // summarise makes the summary of purchases of each group.
 func (b *Base) summarise(parts []*RFM, numbers map[groupKey]uint32) error {
 	lists := make([][]ltv.Row, len(b.Groups))
-	b.places = make([][]place, len(parts))
+	b.places = make([][]uint32, len(parts))
+	groups := make([][]uint32, len(parts)) // by worker, of its groups
 	for i, p := range parts {
-		b.places[i] = make([]place, len(p.rows.rows))
+		for _, k := range p.groups.keys {
+			groups[i] = append(groups[i], numbers[k])
+		}
+		b.places[i] = make([]uint32, len(p.rows.rows))
 		for r, row := range p.rows.rows {
-			g := numbers[p.groups.keys[row.group]]
-			b.places[i][r] = place{g, uint32(len(lists[g]))}
+			g := groups[i][row.group]
+			b.places[i][r] = uint32(len(lists[g]))
 			lists[g] = append(lists[g], ltv.Row{Customers: float64(row.customers), RFM: ltv.RFM{
 				Frequency: int(row.frequency), Recency: float64(row.recency) / daysPerWeek, Age: float64(row.age) / daysPerWeek}})
 		}
-		p.rows = rfmTable{}
 	}
 	at := make([][]int32, len(lists))
+	from := uint32(0)
 	for g := range lists {
+		group := &b.Groups[g]
 		var err error
-		if b.Groups[g].Purchases, at[g], err = ltv.Index(lists[g]); err != nil {
-			return fmt.Errorf("customers of %s: %w", b.Groups[g].Name, err)
+		if group.Purchases, at[g], err = ltv.Index(lists[g]); err != nil {
+			return fmt.Errorf("customers of %s: %w", group.Name, err)
 		}
+		group.from = from
+		from += uint32(len(group.Purchases.Rows()))
+		lists[g] = nil
 	}
-	for _, list := range b.places {
-		for r := range list {
-			list[r].row = uint32(at[list[r].group][list[r].row])
+	for i, p := range parts {
+		for r, row := range p.rows.rows {
+			g := groups[i][row.group]
+			b.places[i][r] = b.Groups[g].from + uint32(at[g][b.places[i][r]])
 		}
+		p.rows = rfmTable{}
 	}
 	return nil
 }
 
 // summariseSpend makes the summary of spend of each group.
 func (b *Base) summariseSpend(parts []*RFM, numbers map[groupKey]uint32) error {
-	sums := make([]map[spendKey]spent, len(b.Groups))
+	var sums spendTable
 	for _, p := range parts {
-		table := p.net
+		table := &p.net
 		if b.Basis == basisMargin {
-			table = p.margin
+			table = &p.margin
 		}
-		for k, v := range table {
-			g := numbers[p.groups.keys[k.group]]
-			k.group = g
-			if sums[g] == nil {
-				sums[g] = make(map[spendKey]spent)
-			}
-			s := sums[g][k]
-			sums[g][k] = spent{s.customers + v.customers, s.total.Add(v.total)}
+		for _, x := range table.rows {
+			x.group = numbers[p.groups.keys[x.group]]
+			sums.merge(x)
 		}
+		p.net, p.margin = spendTable{}, spendTable{}
 	}
-	for g, table := range sums {
+	lists := make([][]ltv.SpendRow, len(b.Groups))
+	for _, x := range sums.rows {
+		mean := 0.0
+		if x.mean != noSpend {
+			mean = schemas.SumRatio(x.total, int64(x.customers)*int64(x.frequency))
+		}
+		lists[x.group] = append(lists[x.group], ltv.SpendRow{Spend: ltv.Spend{Count: int(x.frequency), Mean: mean}, Customers: float64(x.customers)})
+	}
+	for g, rows := range lists {
 		var err error
-		if b.Groups[g].Spend, err = ltv.NewSpendSummary(spendRows(table)); err != nil {
+		if b.Groups[g].Spend, err = ltv.NewSpendSummary(rows); err != nil {
 			return fmt.Errorf("spend of %s: %w", b.Groups[g].Name, err)
 		}
 	}
 	return nil
-}
-
-// spendRows are the rows of a table, sorted.
-func spendRows(table map[spendKey]spent) []ltv.SpendRow {
-	rows := make([]ltv.SpendRow, 0, len(table))
-	for k, s := range table {
-		mean := 0.0
-		if k.mean != noSpend {
-			mean = schemas.SumRatio(s.total, s.customers*int64(k.frequency))
-		}
-		rows = append(rows, ltv.SpendRow{Spend: ltv.Spend{Count: int(k.frequency), Mean: mean}, Customers: float64(s.customers)})
-	}
-	slices.SortFunc(rows, func(x, y ltv.SpendRow) int {
-		return cmp.Or(cmp.Compare(x.Count, y.Count), cmp.Compare(x.Mean, y.Mean), cmp.Compare(x.Customers, y.Customers))
-	})
-	return rows
 }
 
 // whole is all groups as one.
@@ -165,6 +162,9 @@ func (b *Base) whole() (*ltv.Summary, *ltv.SpendSummary, error) {
 	for _, g := range b.Groups {
 		rows = append(rows, g.Purchases.Rows()...)
 		spend = append(spend, g.Spend.Rows()...)
+		if n := g.Spend.Unusable(); n > 0 {
+			spend = append(spend, ltv.SpendRow{Spend: ltv.Spend{Count: 1}, Customers: n})
+		}
 	}
 	purchases, _, err := ltv.Index(rows)
 	if err != nil {

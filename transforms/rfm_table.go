@@ -72,11 +72,21 @@ const noSpend = math.MinInt32
 
 // spent is the customers of a key and what they have spent together.
 type spent struct {
-	customers int64
+	spendKey
+	customers uint32
 	total     schemas.Sum
 }
 
-type spendTable map[spendKey]*spent
+// spendTable adds up customers by key, like rfmTable.
+type spendTable struct {
+	slots []uint32
+	rows  []spent
+}
+
+func (k *spendKey) hash() uint64 {
+	h := (uint64(k.group)<<32 | uint64(k.frequency)) * 0x9E3779B97F4A7C15
+	return (h ^ h>>29 ^ uint64(uint32(k.mean))) * 0xD6E8FEB86659FD93
+}
 
 // add adds a customer whose order-days after the first were worth so much.
 func (t *spendTable) add(group, frequency uint32, repeat schemas.Sum) {
@@ -88,14 +98,37 @@ func (t *spendTable) add(group, frequency uint32, repeat schemas.Sum) {
 		// All numbers of one sign sort by their bits: the leading ones are the exponent and nine of the mantissa.
 		k.mean = int32(math.Float64bits(schemas.SumRatio(repeat, int64(frequency))) >> 43)
 	}
-	if *t == nil {
-		*t = make(spendTable)
+	t.merge(spent{k, 1, repeat})
+}
+
+// merge adds customers of one key.
+func (t *spendTable) merge(x spent) {
+	if 4*len(t.rows) >= 3*len(t.slots) {
+		t.grow()
 	}
-	s := (*t)[k]
-	if s == nil {
-		s = new(spent)
-		(*t)[k] = s
+	i := t.place(&x.spendKey)
+	if t.slots[i] == 0 {
+		t.rows = append(t.rows, x)
+		t.slots[i] = uint32(len(t.rows))
+		return
 	}
-	s.customers++
-	s.total = s.total.Add(repeat)
+	r := &t.rows[t.slots[i]-1]
+	r.customers += x.customers
+	r.total = r.total.Add(x.total)
+}
+
+func (t *spendTable) place(k *spendKey) int {
+	mask := len(t.slots) - 1
+	i := int(k.hash() >> (64 - bits.Len(uint(mask))))
+	for t.slots[i] != 0 && t.rows[t.slots[i]-1].spendKey != *k {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+func (t *spendTable) grow() {
+	t.slots = make([]uint32, max(1<<10, 2*len(t.slots)))
+	for r := range t.rows {
+		t.slots[t.place(&t.rows[r].spendKey)] = uint32(r + 1)
+	}
 }
