@@ -114,16 +114,14 @@ func (f *fitting) explain(id string) (*explanation, error) {
 	f.explainSpend(e, spend)
 	for _, after := range f.moments() {
 		quiet := ltv.RFM{Frequency: c.Frequency, Recency: c.Recency, Age: c.Age + after}
-		o, err := f.outlookAt(quiet, spend, after)
+		o, err := f.outlookAt(quiet, f.spent(i), after)
 		if err != nil {
 			return nil, err
 		}
 		e.IfQuiet = append(e.IfQuiet, o)
 	}
 	day := float64(ltv.Day / f.Unit)
-	expected := f.customer(i).Spend
-	more := ltv.Spend{Count: c.Frequency + 1, Mean: (float64(c.Frequency)*spend.Mean + expected) / float64(c.Frequency+1)}
-	e.IfBought, err = f.outlookAt(ltv.RFM{Frequency: c.Frequency + 1, Recency: c.Age + day, Age: c.Age + day}, more, day)
+	e.IfBought, err = f.outlookAt(ltv.RFM{Frequency: c.Frequency + 1, Recency: c.Age + day, Age: c.Age + day}, f.spent(i)+f.customer(i).Spend, day)
 	return e, err
 }
 
@@ -153,13 +151,13 @@ func (f *fitting) moments() []float64 {
 }
 
 // outlookAt is the forecast of a customer with another history, some time from now.
-func (f *fitting) outlookAt(c ltv.RFM, spend ltv.Spend, after float64) (outlook, error) {
+func (f *fitting) outlookAt(c ltv.RFM, spent, after float64) (outlook, error) {
 	s, _, err := ltv.Compress([]ltv.RFM{c})
 	if err != nil {
 		return outlook{}, err
 	}
 	forecast := ltv.NewForecast(f.candidates[f.chosen], &f.fits[f.chosen], f.spend, &f.spendFit, s, f.valuation, f.probability)
-	return f.outlookOf(forecast.Customer(0, spend), c, after), nil
+	return f.outlookOf(forecast.Customer(0, spent), c, after), nil
 }
 
 func (f *fitting) outlookOf(c ltv.CustomerForecast, r ltv.RFM, after float64) outlook {

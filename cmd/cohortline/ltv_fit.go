@@ -112,11 +112,15 @@ func reasons(fits []ltv.Fit) string {
 
 // customer is the forecast of the customer at a place.
 func (f *fitting) customer(i int) ltv.CustomerForecast {
-	var spend ltv.Spend
-	if f.Spend != nil {
-		spend = f.Spend[i]
+	return f.forecast.Customer(int(f.row[i]), f.spent(i))
+}
+
+// spent is what the repeat purchases of the customer at a place were worth together.
+func (f *fitting) spent(i int) float64 {
+	if f.Spend == nil {
+		return 0
 	}
-	return f.forecast.Customer(int(f.row[i]), spend)
+	return float64(f.Spend[i].Count) * f.Spend[i].Mean
 }
 
 // mute says whether the probability to be alive is the model's assumption, not a finding:
