@@ -74,6 +74,7 @@ type run struct {
 	ledger    *transforms.Ledger
 	settings  transforms.Settings
 	metrics   *transforms.Metrics
+	streamed  streamed
 	checks    []transforms.CheckRow
 	summary   Summary
 }
@@ -112,6 +113,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
+	defer r.streamed.Wait()
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
@@ -254,12 +256,31 @@ func (r *run) resolve() error {
 	return nil
 }
 
-// fold walks the customers; the tables that list them are written on the way.
+// streamed is what goes on beside the steps after the fold: the tables that list customers
+// are written to their ends, and the rows given back.
+type streamed struct {
+	sync.WaitGroup
+	failures []error
+}
+
+// end waits and returns the first failure.
+func (s *streamed) end() error {
+	s.Wait()
+	for _, err := range s.failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold walks the customers; the tables that list them are written on the way, and have been
+// when streamed ends.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
 	streams := make([]*stream, len(transforms.StreamedTables))
-	var writers sync.WaitGroup
-	failures := make([]error, len(streams))
+	failures := make([]error, len(streams)+1)
+	r.streamed.failures = failures
 	for i, name := range transforms.StreamedTables {
 		if !slices.Contains(r.c.Tables, name) {
 			continue
@@ -267,7 +288,7 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		writers.Go(func() {
+		r.streamed.Go(func() {
 			defer s.leave() // also when the table cannot be begun
 			_, failures[i] = p.Write(ctx, s.data())
 		})
@@ -293,17 +314,15 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 			s.close(err)
 		}
 	}
-	writers.Wait()
+	r.streamed.Go(func() { failures[len(streams)] = r.ledger.Close() })
 	var large *transforms.PartitionError
 	if errors.As(err, &large) {
 		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
 	}
-	for _, f := range failures {
-		if f != nil {
+	if err != nil {
+		if f := r.streamed.end(); f != nil { // why the fold could not go on
 			return f
 		}
-	}
-	if err != nil {
 		return err
 	}
 	r.metrics = workers[0]
