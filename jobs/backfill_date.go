@@ -75,6 +75,7 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int, state *transforms
 	if m, err := p.Published(ctx, b.c.Tables); err != nil || m != nil { // by a run, meanwhile
 		return DateUnchanged, err
 	}
+	defer r.streamed.Wait()
 	if err := b.measure(ctx, r, p, state); err != nil {
 		return DateFailed, err
 	}
