@@ -95,13 +95,7 @@ func TestKnownAtByReference(t *testing.T) {
 func TestKnownAtListing(t *testing.T) {
 	s, o := stores["memory"](t), newOutage(t)
 	dir := filepath.Dir(o.orders)
-	text, err := os.ReadFile(o.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(o.config, []byte(strings.Replace(string(text), "path: orders.csv", "path: 'orders*.csv', landing: copy", 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	o.configure("", "path: orders.csv", "path: 'orders*.csv', landing: copy")
 	o.received(false, hour(1))
 	o.good(s, 2)
 	one := published(t, s)

@@ -118,13 +118,7 @@ func TestVerifyInherited(t *testing.T) {
 	o.landed()
 	o.deliver(false)
 	o.good(s, 1)
-	text, err := os.ReadFile(o.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(o.config, []byte(strings.Replace(string(text), "output: {", "output: {tables: [cohorts, checks], ", 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	o.configure("", "path: orders.csv", "path: orders.csv, landing: copy", "output: {", "output: {tables: [cohorts, checks], ")
 	o.deliver(true)
 	o.good(s, 2)
 	v, err := verify(t, s, nil)
