@@ -24,7 +24,7 @@ func (r *run) restated(ctx context.Context, p *pipeline.Publication) (*pipeline.
 		return nil, nil
 	}
 	found := &pipeline.Restated{Number: last.Number, RunID: last.RunID, Tables: []pipeline.RestatedTable{}, Cohorts: []string{}}
-	before, after := tablesOf(last), map[string]pipeline.OutputRecord{}
+	before, after := tablesOf(last, true), map[string]pipeline.OutputRecord{}
 	for _, o := range p.Outputs() {
 		after[o.Table] = o
 	}
