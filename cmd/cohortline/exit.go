@@ -57,7 +57,7 @@ var exits = []struct {
 		var c *jobs.CheckError
 		return errors.As(err, &c)
 	}},
-	{exitPart, "part of a backfill failed, resumable", func(err error) bool {
+	{exitPart, "part of a backfill or replay failed, resumable", func(err error) bool {
 		var p *jobs.PartError
 		return errors.As(err, &p)
 	}},
