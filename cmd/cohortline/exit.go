@@ -90,6 +90,9 @@ func exitHelp() string {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)
 			}
 		}
+		if code == exitMemory {
+			fmt.Fprintf(&b, "  %d diff or verify found differences\n", exitDifferent)
+		}
 	}
 	b.WriteString("  70 a bug · 128+n ended by signal n")
 	return b.String()
