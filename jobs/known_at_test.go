@@ -95,13 +95,7 @@ func TestKnownAtByReference(t *testing.T) {
 func TestKnownAtListing(t *testing.T) {
 	s, o := stores["memory"](t), newOutage(t)
 	dir := filepath.Dir(o.orders)
-	text, err := os.ReadFile(o.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(o.config, []byte(strings.Replace(string(text), "path: orders.csv", "path: 'orders*.csv', landing: copy", 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	o.configure("", "path: orders.csv", "path: 'orders*.csv', landing: copy")
 	o.received(false, hour(1))
 	o.good(s, 2)
 	one := published(t, s)
@@ -127,5 +121,30 @@ func TestKnownAtListing(t *testing.T) {
 		if _, err := o.runOn(s, 7, func(o *Options) { o.KnownAt, o.AllowShrink = &at, true }); err != nil || !maps.Equal(published(t, s), want) {
 			t.Errorf("known at %d: %v", known, err)
 		}
+	}
+}
+
+// TestKnownAtBesideGC reads a copy that gc has marked: the result refers to one that stays.
+func TestKnownAtBesideGC(t *testing.T) {
+	o, s := newOutage(t), stores["memory"](t)
+	o.landed()
+	o.received(false, hour(1))
+	o.good(s, 2)
+	want := published(t, s)
+	o.received(true, hour(3))
+	o.good(s, 4)
+	if c := collect(t, s, 2, false); len(c.Unused) != 1 {
+		t.Fatalf("%+v", c)
+	}
+	known := hour(2)
+	if _, err := o.runOn(s, 5, func(o *Options) { o.KnownAt = &known }); err != nil {
+		t.Fatal(err)
+	}
+	m := current(t, s)
+	for _, day := range []int{4, 6} {
+		collect(t, s, day, false)
+	}
+	if got, err := again(t, s, m, nil); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v", err)
 	}
 }

@@ -58,7 +58,7 @@ var exits = []struct {
 		var c *jobs.CheckError
 		return errors.As(err, &c)
 	}},
-	{exitPart, "part of a backfill failed, resumable", func(err error) bool {
+	{exitPart, "part of a backfill or replay failed, resumable", func(err error) bool {
 		var p *jobs.PartError
 		return errors.As(err, &p)
 	}},
@@ -90,6 +90,9 @@ func exitHelp() string {
 			if e.code == code {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)
 			}
+		}
+		if code == exitMemory {
+			fmt.Fprintf(&b, "  %d diff or verify found differences\n", exitDifferent)
 		}
 	}
 	b.WriteString("  70 a bug · 128+n ended by signal n")
