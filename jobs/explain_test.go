@@ -41,7 +41,7 @@ type explainTest struct {
 }
 
 func newExplainTest(t *testing.T) *explainTest {
-	return &explainTest{t: t, dir: t.TempDir(), s: stores["folder"](t), out: stores["folder"](t)}
+	return &explainTest{t: t, dir: t.TempDir(), s: stores["memory"](t), out: stores["memory"](t)}
 }
 
 // publish runs a delivery and returns the name of the result.
