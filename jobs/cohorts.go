@@ -44,6 +44,7 @@ type Summary struct {
 	RunID           string                  `json:"run_id"`
 	Status          string                  `json:"status"` // succeeded, or unchanged when the same result was already published
 	AsOf            time.Time               `json:"as_of"`
+	KnownAt         *time.Time              `json:"known_at,omitempty"`
 	Output          string                  `json:"output"`
 	RowsIn          int64                   `json:"rows_in"`
 	RowsRejected    int64                   `json:"rows_rejected"`

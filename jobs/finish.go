@@ -254,7 +254,7 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 // summarise fills the summary from the manifest and what was counted.
 func (r *run) summarise(m *pipeline.Manifest, status string) {
 	s := &r.summary
-	s.RunID, s.Status, s.AsOf, s.Output, s.Tables = m.RunID, status, m.AsOf, r.c.Output, m.Outputs
+	s.RunID, s.Status, s.AsOf, s.KnownAt, s.Output, s.Tables = m.RunID, status, m.AsOf, m.KnownAt, r.c.Output, m.Outputs
 	s.RowsIn, s.RowsRejected, s.Seconds = m.RowsIn, m.RowsRejected, r.o.Now().Sub(r.start).Seconds()
 	s.Rejects = map[string]int64{}
 	if s.Warnings == nil {

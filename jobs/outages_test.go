@@ -28,15 +28,14 @@ type outage struct {
 	want   map[string]string // see undisturbed
 }
 
+const outageConfig = "version: 1\nreporting: {timezone: UTC, currency: EUR, grains: [week, month]}\nsources: [{table: orders, path: orders.csv}]\ndimensions: [channel]\noutput: {path: unused}\n"
+
 const outageHeader = "order_id,customer_id,ordered_at,gross_amount,channel\n"
 
 func newOutage(t *testing.T) *outage {
 	dir := t.TempDir()
 	o := &outage{t: t, config: filepath.Join(dir, "c.yaml"), orders: filepath.Join(dir, "orders.csv")}
-	err := os.WriteFile(o.config, []byte("version: 1\nreporting: {timezone: UTC, currency: EUR, grains: [week, month]}\nsources: [{table: orders, path: orders.csv}]\ndimensions: [channel]\noutput: {path: unused}\n"), 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.configure("")
 	return o
 }
 
