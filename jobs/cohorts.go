@@ -76,16 +76,23 @@ type run struct {
 	listing landing.Listing // what the sources have now
 	id      string
 
-	rates     []schemas.Rate
-	fxRows    int64
-	conflicts int64 // days for which a currency came with two rates
-	rejects   []schemas.Reject
-	extracted *pipeline.Extracted
-	ledger    *transforms.Ledger
-	settings  transforms.Settings
-	metrics   *transforms.Metrics
-	checks    []transforms.CheckRow
-	summary   Summary
+	rates        []schemas.Rate
+	fxRows       int64
+	conflicts    int64 // days for which a currency came with two rates
+	rejects      []schemas.Reject
+	extracted    *pipeline.Extracted
+	ledger       *transforms.Ledger
+	dates        []int64                                               // as-of instants of a backfill; nil: there is only that of the options
+	dated        *transforms.Counts                                    // of a date of a backfill
+	date         int                                                   // its index among dates
+	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
+	settings     transforms.Settings
+	metrics      *transforms.Metrics
+	histories    *spool            // of the customers, for customer_ltv
+	gathered     []*transforms.RFM // by worker of the fold
+	forecasts    *transforms.Forecasts
+	checks       []transforms.CheckRow
+	summary      Summary
 }
 
 // Cohorts is the job: from the configured exports to published tables. Read it from top
@@ -131,6 +138,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
+	if err := r.predict(); err != nil { // models of lifetime value → forecasts
+		return nil, err
+	}
 	if err := r.check(); err != nil { // accounting identities
 		return nil, err
 	}
@@ -154,7 +164,7 @@ func (r *run) close() error {
 	if r.ledger != nil {
 		err = errors.Join(err, r.ledger.Close())
 	}
-	return err
+	return errors.Join(err, r.histories.close())
 }
 
 // prepare lists the inputs and derives the id of the run. The caller closes its stores.
@@ -183,6 +193,13 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 	return r, nil
 }
 
+// settingsAt are the parameters of the metrics of a date.
+func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
+	asOf := at.UnixMicro()
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+}
+
 // partition is the folder of the result below each table.
 func (r *run) partition() string {
 	return "as_of=" + r.o.AsOf.In(r.c.Zone).Format(time.DateOnly)
@@ -193,7 +210,7 @@ func (r *run) mapEnv() pipeline.MapEnv {
 	for range r.c.Dimensions {
 		interns.Dims = append(interns.Dims, schemas.NewIntern())
 	}
-	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" })
+	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" }) || r.predicts()
 	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
 }
 
@@ -231,7 +248,7 @@ func (r *run) extract(ctx context.Context) error {
 // rules are the rules of the ledger, but for the sources and files that it is given.
 func (r *run) rules(ctx context.Context, env pipeline.MapEnv, rates *transforms.Rates) transforms.Rules {
 	return transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates,
 		ExpectRows: r.expectRows(), Memory: r.memory.rows, Scratch: r.scratch}
 }
 
@@ -240,10 +257,7 @@ func (r *run) scratch() (transforms.Scratch, error) { return pipeline.OpenScratc
 
 // settle fills in what the tables need to know of calendar and as-of instant.
 func (r *run) settle() {
-	asOf := r.o.AsOf.UnixMicro()
-	calendar := transforms.NewCalendar(r.c.Zone, r.c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: r.c.Grains, Dimensions: r.c.Dimensions,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	r.settings = settingsAt(r.c, transforms.NewCalendar(r.c.Zone, r.c.WeekStart), r.o.AsOf)
 }
 
 // expectRows guesses the number of order rows from the size of the files.
@@ -273,11 +287,37 @@ func (r *run) resolve() error {
 // fold walks the customers; the tables that list them are written on the way.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
+	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
+	if err != nil {
+		return err
+	}
+	r.metrics = workers[0]
+	for _, m := range workers[1:] {
+		r.metrics.Merge(m)
+	}
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
+	}
+	done(r.counts().Customers, "customers")
+	if r.counts().Purchases == 0 {
+		r.warn(emptyWarning)
+	}
+	return nil
+}
+
+const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
+
+// stream walks the customers by a fold and writes the published tables that list them. It
+// returns what every worker has gathered for the tables named.
+func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
+		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
+	})
 	streams := make([]*stream, len(transforms.StreamedTables))
 	var writers sync.WaitGroup
 	failures := make([]error, len(streams))
 	for i, name := range transforms.StreamedTables {
-		if !slices.Contains(r.c.Tables, name) {
+		if !slices.Contains(tables, name) {
 			continue
 		}
 		t, _ := schemas.ByName(name, r.c.Dimensions)
@@ -288,14 +328,26 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 			_, failures[i] = p.Write(ctx, s.data())
 		})
 	}
+	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
 	var workers []*transforms.Metrics
-	err := r.ledger.Fold(func() transforms.Visitor {
-		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+	err := fold(func() transforms.Visitor {
+		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
+		if m.RFM != nil {
+			m.RFM.Worker = len(workers)
+		}
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
 		for i, rec := range records {
 			if rec == nil {
+				continue
+			}
+			if i == transforms.HistoryStream {
+				err := r.histories.add(transforms.HistoryBytes(rec))
+				rec.Release()
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			if err := streams[i].push(rec); err != nil {
@@ -310,27 +362,30 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 		}
 	}
 	writers.Wait()
+	for _, f := range failures {
+		if f != nil {
+			return nil, r.largePartition(f)
+		}
+	}
+	return workers, r.largePartition(err)
+}
+
+// largePartition says what to do where the orders of a customer do not fit the memory; other
+// errors it returns as they are.
+func (r *run) largePartition(err error) error {
 	var large *transforms.PartitionError
 	if errors.As(err, &large) {
 		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
 	}
-	for _, f := range failures {
-		if f != nil {
-			return f
-		}
+	return err
+}
+
+// counts are what has been counted of the orders and customers of the run.
+func (r *run) counts() transforms.Counts {
+	if r.dated != nil {
+		return *r.dated
 	}
-	if err != nil {
-		return err
-	}
-	r.metrics = workers[0]
-	for _, m := range workers[1:] {
-		r.metrics.Merge(m)
-	}
-	done(r.ledger.Counts().Customers, "customers")
-	if r.ledger.Counts().Purchases == 0 {
-		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
-	}
-	return nil
+	return r.ledger.Counts()
 }
 
 // computed lists the tables whose accumulators are needed: the published ones and those

@@ -102,7 +102,7 @@ func (r *run) sortedRejects() []schemas.Reject {
 // check verifies the accounting identities over the tables that are computed.
 func (r *run) check() error {
 	done := r.o.Observe.Stage("check", "accounting identities")
-	counts, segments := r.ledger.Counts(), r.ledger.Segments()
+	counts, segments := r.counts(), r.ledger.Segments()
 	validation := int64(len(r.extracted.Rejects))
 	r.checks = append(r.checks, transforms.CheckRows(r.rowsIn(), validation, counts)...)
 	if len(r.rates) > 0 {
@@ -112,6 +112,9 @@ func (r *run) check() error {
 	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.RetentionCounts(segments), counts)...)
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
+	}
+	if r.forecasts != nil {
+		r.checks = append(r.checks, r.forecasts.CheckForecasts(counts)...)
 	}
 	slices.SortFunc(r.checks, func(a, b transforms.CheckRow) int {
 		return cmp.Or(strings.Compare(a.Check, b.Check), strings.Compare(a.Table, b.Table))
@@ -146,6 +149,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 			d, ok = schemas.Encode(schemas.Rejects, r.rejectRows()), true
 		case "checks":
 			d, ok = schemas.Encode(schemas.Checks, slices.Values(r.checks)), true
+		}
+		if !ok {
+			d, ok = r.ltvTable(name)
 		}
 		if !ok {
 			continue // streamed before, or made last
@@ -213,7 +219,7 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 	for i := range r.records {
 		r.records[i].Rows = r.extracted.Rows[r.records[i].Path]
 	}
-	counts := r.ledger.Counts()
+	counts := r.counts()
 	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(), KnownAt: r.o.KnownAt,
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
 		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Orders: counts.Orders, Customers: counts.Customers, Status: pipeline.Succeeded}
@@ -263,7 +269,7 @@ func (r *run) summarise(m *pipeline.Manifest, status string) {
 	if r.ledger == nil {
 		return
 	}
-	c := r.ledger.Counts()
+	c := r.counts()
 	s.RowsSuperseded, s.RowsFiltered, s.Orders, s.Purchases, s.Customers, s.AnonymousOrders = c.Superseded, r.extracted.Filtered, c.Orders, c.Purchases, c.Customers, c.AnonymousOrders
 	s.NetRevenue = schemas.FormatSum(c.Net)
 	for _, x := range r.rejects {

@@ -137,6 +137,11 @@ func (r *run) record(ctx context.Context) error {
 	if r.o.Inputs != nil {
 		return nil
 	}
+	if r.recordShared != nil {
+		var err error
+		r.records, err = r.recordShared(ctx)
+		return err
+	}
 	doc := landing.Config{Path: r.c.Path, Dir: r.c.Dir, References: r.c.References, Text: r.c.Text}
 	if err := landing.WriteConfig(ctx, r.landing(), r.c.Fingerprint(), doc); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (w *ChangeWriter) Add(b *schemas.OrderBatch) error {
 func (w *ChangeWriter) dims(b *schemas.OrderBatch, i int) uint64 {
 	h := uint64(0)
 	for _, dim := range b.Dims {
-		h = mix(h, uint64(dim[i]))
+		h = combine(h, uint64(dim[i]))
 	}
 	return h
 }
@@ -159,13 +159,13 @@ func (w *ChangeWriter) who(b *schemas.OrderBatch, i int) uint64 {
 	id := b.CustomerID.At(i)
 	h := xxh3.HashSeed(id, uint64(len(id)))
 	if len(b.Email.Start) > 0 {
-		h = mix(h, xxh3.Hash(b.Email.At(i)))
+		h = combine(h, xxh3.Hash(b.Email.At(i)))
 	}
 	return h
 }
 
-// mix makes one hash of two.
-func mix(a, b uint64) uint64 {
+// combine makes one hash of two.
+func combine(a, b uint64) uint64 {
 	var d [16]byte
 	binary.LittleEndian.PutUint64(d[:], a)
 	binary.LittleEndian.PutUint64(d[8:], b)

@@ -144,15 +144,15 @@ func (c *OrderChanges) add(x *latest, row []byte) {
 	if kind == schemas.Refunded {
 		kind = schemas.Paid
 	}
-	rest := mix(word(changeOrdered), uint64(kind)|uint64(currency)<<8|uint64(flags&(changeHasCost|changeIsLine))<<48)
+	rest := combine(word(changeOrdered), uint64(kind)|uint64(currency)<<8|uint64(flags&(changeHasCost|changeIsLine))<<48)
 	for _, at := range []int{changeGross, changeDiscount, changeCost, changeDims} {
-		rest = mix(rest, word(at))
+		rest = combine(rest, word(at))
 	}
 	place := changePlaceOf(row)
 	_, bad := c.files[place>>40].Rejected[int64(place&maxRowsPerFile)]
 	x.bad = x.bad || bad
 	x.rest += rest
-	x.refund += mix(word(changeRefund), uint64(status))
+	x.refund += combine(word(changeRefund), uint64(status))
 	x.who += word(changeWho)
 	x.Gross += int64(word(changeGross))
 	x.Discount += int64(word(changeDiscount))

@@ -26,6 +26,8 @@ type Customer struct {
 	Purchases []Purchase // at least one
 	Days      []OrderDay // the distinct local dates with a purchase, ascending
 	Segments  []uint32   // per configured dimension, the code of the value at the first purchase
+
+	from, to int32 // of a sweep: the dates, by index, at which these purchases make a customer
 }
 
 // OrderDay is a distinct local date on which a customer purchased.
@@ -54,11 +56,12 @@ var Grains = [...]string{"day", "week", "month", "quarter", "year"}
 // Settings are the parameters of every metric of one run.
 type Settings struct {
 	Calendar   *Calendar
-	AsOf       int64    // exclusive instant, microseconds UTC
-	Grains     []Grain  // configured grains, ascending
-	Dimensions []string // configured dimensions, in configuration order
-	LastDay    int32    // local date of the last instant before AsOf
-	AsOfDay    int32    // local date of AsOf itself
+	AsOf       int64     // exclusive instant, microseconds UTC
+	Grains     []Grain   // configured grains, ascending
+	Dimensions []string  // configured dimensions, in configuration order
+	LastDay    int32     // local date of the last instant before AsOf
+	AsOfDay    int32     // local date of AsOf itself
+	LTV        *LTVRules // nil: no lifetime value is predicted
 }
 
 // Accumulator gathers one metric family. Each worker owns one; merged at the end.

@@ -65,7 +65,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:         func(*cli.Context, error) {}, // report decides
 		OnUsageError:           func(_ *cli.Context, err error, _ bool) error { return &usageError{err} },
 		Commands: []*cli.Command{
-			p.initCommand(), p.demoCommand(), p.validateCommand(), p.planCommand(), p.runCommand(),
+			p.initCommand(), p.demoCommand(), p.validateCommand(), p.planCommand(), p.runCommand(), p.backfillCommand(),
 			p.inspectCommand(), p.runsCommand(), p.diffCommand(), p.verifyCommand(), p.gcCommand(), p.quarantineCommand(), p.schemaCommand(), p.generateCommand(),
 			p.completionCommand(), p.manCommand(), p.versionCommand(),
 		},

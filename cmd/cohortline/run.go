@@ -43,8 +43,8 @@ func choices(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// options reads the configuration and the flags that say which run is meant.
-func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
+// shared reads the configuration and the flags that run and backfill have in common.
+func (p *program) shared(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version}
 	if c.Args().Present() {
 		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
@@ -72,6 +72,16 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 	}
 	config, err := jobs.LoadConfig(c.String("config"), p.env)
+	if err != nil {
+		return nil, o, err
+	}
+	o.Observe = p.observer(c.Bool("quiet"))
+	return config, o, nil
+}
+
+// options reads the configuration and the flags that say which run is meant.
+func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
+	config, o, err := p.shared(c)
 	if err != nil {
 		return nil, o, err
 	}
@@ -107,7 +117,6 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 		o.KnownAt = &known
 	}
-	o.Observe = p.observer(c.Bool("quiet"))
 	return config, o, nil
 }
 
@@ -120,7 +129,7 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+	if t, err := jobs.Midnight(s, zone); err == nil {
 		return t, nil
 	}
 	return time.Time{}, &usageError{fmt.Errorf("%q is no instant: write 2026-11-01 or 2026-11-01T00:00:00Z", s)}
