@@ -283,6 +283,8 @@ func oneCause(t *testing.T, first delivery) map[string]struct {
 	}
 	return map[string]entry{
 		"a dimension more":      {first, first.configured(t, "[channel]", "[channel, country]"), "definition", 0},
+		"a forecast":            {first, first.configured(t, "checks:", "ltv: {horizon: 12 months}\nchecks:"), "definition", 0},
+		"forecasts of late":     {first.configured(t, "checks:", "ltv: {horizon: 12 months}\nchecks:"), first.configured(t, "checks:", "ltv: {horizon: 12 months}\nchecks:").with("orders2.csv", explainHeader+"20,c7,,2024-02-01T00:00:00Z,,paid,EUR,5,5,0,1,web,DE\n"), "late orders", transforms.Late},
 		"dropped refunds":       {first, first.configured(t, "checks:", "purchases: {fully_refunded: drop}\nchecks:"), "definition", 0},
 		"another column":        {repaired, repaired.configured(t, "in/orders*.csv,", "in/orders*.csv, columns: {gross_amount: net_amount},"), "definition", transforms.Definition},
 		"a filter":              {first, first.configured(t, "in/orders*.csv,", `in/orders*.csv, filter: 'country == "DE"',`), "definition", transforms.Definition},

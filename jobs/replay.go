@@ -117,7 +117,7 @@ func withRejects(ctx context.Context, c *Config, o Options, only string) ([]*pip
 		if m == nil || m.Job != c.Job {
 			continue
 		}
-		if t, ok := tablesOf(m)["rejects"]; m.RowsRejected > 0 || ok && t.Rows > 0 {
+		if t, ok := tablesOf(m, true)["rejects"]; m.RowsRejected > 0 || ok && t.Rows > 0 {
 			list = append(list, m)
 		}
 	}
@@ -163,7 +163,7 @@ func replayDate(ctx context.Context, c *Config, o Options, m *pipeline.Manifest)
 
 // rejectsOf are the places of the rejected rows of a result.
 func rejectsOf(ctx context.Context, o Options, m *pipeline.Manifest) (rows map[string]bool, err error) {
-	t, ok := tablesOf(m)["rejects"]
+	t, ok := tablesOf(m, true)["rejects"]
 	if !ok {
 		return nil, &ConfigError{m.RunID, []string{"has published no table rejects: add it to output.tables, or run the date again"}}
 	}
