@@ -123,3 +123,28 @@ func TestKnownAtListing(t *testing.T) {
 		}
 	}
 }
+
+// TestKnownAtBesideGC reads a copy that gc has marked: the result refers to one that stays.
+func TestKnownAtBesideGC(t *testing.T) {
+	o, s := newOutage(t), stores["memory"](t)
+	o.landed()
+	o.received(false, hour(1))
+	o.good(s, 2)
+	want := published(t, s)
+	o.received(true, hour(3))
+	o.good(s, 4)
+	if c := collect(t, s, 2, false); len(c.Unused) != 1 {
+		t.Fatalf("%+v", c)
+	}
+	known := hour(2)
+	if _, err := o.runOn(s, 5, func(o *Options) { o.KnownAt = &known }); err != nil {
+		t.Fatal(err)
+	}
+	m := current(t, s)
+	for _, day := range []int{4, 6} {
+		collect(t, s, day, false)
+	}
+	if got, err := again(t, s, m, nil); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v", err)
+	}
+}
