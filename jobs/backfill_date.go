@@ -83,10 +83,11 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 	if err != nil {
 		return DateFailed, err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, p.Close(), r.histories.close()) }()
 	if m, err := p.Published(ctx, b.c.Tables); err != nil || m != nil { // by a run, meanwhile
 		return DateUnchanged, err
 	}
+	defer r.streamed.Wait()
 	if err := b.writeDate(ctx, r, p); err != nil {
 		return DateFailed, err
 	}
@@ -111,14 +112,17 @@ func (b *backfill) writeDate(ctx context.Context, r *run, p *pipeline.Publicatio
 	return r.write(ctx, p)
 }
 
-// measure makes the metrics of a date from the sweep. Tables that list customers are not
-// among them: for those the ledger is folded as it is at the date.
+// measure makes the metrics of a date from the sweep. Tables that list customers, and those
+// of predicted value, are not among them: for those the ledger is folded as it is at the date.
 func (b *backfill) measure(ctx context.Context, r *run, p *pipeline.Publication, state *transforms.SweepState) error {
 	state.Move(r.date)
 	counts := state.Counts()
 	r.dated, r.metrics = &counts, state.Metrics()
-	if slices.ContainsFunc(transforms.StreamedTables, func(t string) bool { return slices.Contains(b.c.Tables, t) }) {
+	if r.predicts() || slices.ContainsFunc(transforms.StreamedTables, func(t string) bool { return slices.Contains(b.c.Tables, t) }) {
 		if err := b.stream(ctx, r, p, counts); err != nil {
+			return err
+		}
+		if err := r.predict(); err != nil {
 			return err
 		}
 	}
@@ -128,15 +132,22 @@ func (b *backfill) measure(ctx context.Context, r *run, p *pipeline.Publication,
 	return nil
 }
 
-// stream writes the tables that list customers.
+// stream writes the tables that list customers, and gathers what models are fitted to.
 func (b *backfill) stream(ctx context.Context, r *run, p *pipeline.Publication, swept transforms.Counts) error {
 	b.folds.Lock() // a fold takes all threads, and the memory of a partition for each
 	defer b.folds.Unlock()
 	folded := transforms.Counts{}
-	_, err := r.stream(ctx, p, transforms.StreamedTables, func(visitor func() transforms.Visitor, emit func([]arrow.Record) error) (err error) {
+	tables := transforms.StreamedTables
+	if r.predicts() {
+		tables = slices.Concat(tables, transforms.LTVTables)
+	}
+	workers, err := r.stream(ctx, p, tables, func(visitor func() transforms.Visitor, emit func([]arrow.Record) error) (err error) {
 		folded, err = b.ledger.FoldAt(r.date, visitor, emit)
 		return err
 	})
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
+	}
 	if err == nil && folded != swept {
 		return &CheckError{fmt.Sprintf("the sweep has counted %+v, the fold of the date %+v\nnothing was published; this is a defect of the program, please report it", swept, folded)}
 	}

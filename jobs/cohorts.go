@@ -44,6 +44,7 @@ type Summary struct {
 	RunID           string                  `json:"run_id"`
 	Status          string                  `json:"status"` // succeeded, or unchanged when the same result was already published
 	AsOf            time.Time               `json:"as_of"`
+	KnownAt         *time.Time              `json:"known_at,omitempty"`
 	Output          string                  `json:"output"`
 	RowsIn          int64                   `json:"rows_in"`
 	RowsRejected    int64                   `json:"rows_rejected"`
@@ -89,6 +90,10 @@ type run struct {
 	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
 	settings     transforms.Settings
 	metrics      *transforms.Metrics
+	streamed     streamed
+	histories    *spool            // of the customers, for customer_ltv
+	gathered     []*transforms.RFM // by worker of the fold
+	forecasts    *transforms.Forecasts
 	checks       []transforms.CheckRow
 	summary      Summary
 }
@@ -133,7 +138,11 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
+	defer r.streamed.Wait()
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
+		return nil, err
+	}
+	if err := r.predict(); err != nil { // models of lifetime value → forecasts
 		return nil, err
 	}
 	if err := r.check(); err != nil { // accounting identities
@@ -159,7 +168,7 @@ func (r *run) close() error {
 	if r.ledger != nil {
 		err = errors.Join(err, r.ledger.Close())
 	}
-	return err
+	return errors.Join(err, r.histories.close())
 }
 
 // prepare lists the inputs and derives the id of the run. The caller closes its stores.
@@ -184,14 +193,14 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		return nil, errors.Join(err, r.close())
 	}
 	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, o.KnownAt, r.records)
-	r.settings = settingsAt(c, transforms.NewCalendar(c.Zone, c.WeekStart), o.AsOf)
+	r.settle()
 	return r, nil
 }
 
 // settingsAt are the parameters of the metrics of a date.
 func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
 	asOf := at.UnixMicro()
-	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions,
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
 		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 }
 
@@ -205,7 +214,7 @@ func (r *run) mapEnv() pipeline.MapEnv {
 	for range r.c.Dimensions {
 		interns.Dims = append(interns.Dims, schemas.NewIntern())
 	}
-	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" })
+	needCost := slices.ContainsFunc(r.c.Tables, func(t string) bool { return t == "customers" || t == "customer_periods" || t == "cohort_ltv" }) || r.predicts()
 	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
 }
 
@@ -220,16 +229,13 @@ func (r *run) extract(ctx context.Context) error {
 	env := r.mapEnv()
 	rates := transforms.NewRates(r.c.Currency, r.rates)
 	r.conflicts = rates.Conflicts
-	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates}
+	rules := r.rules(ctx, env, rates)
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
 		}
 		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
 	}
-	rules.ExpectRows, rules.Memory = r.expectRows(), r.memory.rows
-	rules.Scratch = func() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
 	r.ledger = transforms.NewLedger(rules)
 	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
 	if err != nil {
@@ -241,6 +247,21 @@ func (r *run) extract(ctx context.Context) error {
 	}
 	done(r.extracted.RowsRead, "rows read")
 	return nil
+}
+
+// rules are the rules of the ledger, but for the sources and files that it is given.
+func (r *run) rules(ctx context.Context, env pipeline.MapEnv, rates *transforms.Rates) transforms.Rules {
+	return transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates,
+		ExpectRows: r.expectRows(), Memory: r.memory.rows, Scratch: r.scratch}
+}
+
+// scratch opens a file for what memory has no room for.
+func (r *run) scratch() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
+
+// settle fills in what the tables need to know of calendar and as-of instant.
+func (r *run) settle() {
+	r.settings = settingsAt(r.c, transforms.NewCalendar(r.c.Zone, r.c.WeekStart), r.o.AsOf)
 }
 
 // expectRows guesses the number of order rows from the size of the files.
@@ -267,16 +288,39 @@ func (r *run) resolve() error {
 	return nil
 }
 
-// fold walks the customers; the tables that list them are written on the way.
+// streamed is what goes on beside the steps after the fold: the tables that list customers
+// are written to their ends, and the rows given back.
+type streamed struct {
+	sync.WaitGroup
+	failures []error
+}
+
+// end waits and returns the first failure.
+func (s *streamed) end() error {
+	s.Wait()
+	for _, err := range s.failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold walks the customers; the tables that list them are written on the way, and have been
+// when streamed ends.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
 	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
 	if err != nil {
 		return err
 	}
+	r.streamed.Go(func() { r.streamed.failures[len(transforms.StreamedTables)] = r.ledger.Close() })
 	r.metrics = workers[0]
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
+	}
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
 	}
 	done(r.counts().Customers, "customers")
 	if r.counts().Purchases == 0 {
@@ -287,15 +331,15 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 
 const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
 
-// stream walks the customers by a fold and writes the published tables that list them. It
-// returns what every worker has gathered for the tables named.
+// stream walks the customers by a fold and writes the published tables that list them, which
+// are whole when streamed has ended. It returns what every worker has gathered for the tables named.
 func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
 	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
 		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
 	})
 	streams := make([]*stream, len(transforms.StreamedTables))
-	var writers sync.WaitGroup
-	failures := make([]error, len(streams))
+	r.streamed.failures = make([]error, len(streams)+1)
+	failures := r.streamed.failures
 	for i, name := range transforms.StreamedTables {
 		if !slices.Contains(tables, name) {
 			continue
@@ -303,19 +347,31 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		writers.Go(func() {
+		r.streamed.Go(func() {
 			defer s.leave() // also when the table cannot be begun
 			_, failures[i] = p.Write(ctx, s.data())
 		})
 	}
+	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
 	var workers []*transforms.Metrics
 	err := fold(func() transforms.Visitor {
 		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
+		if m.RFM != nil {
+			m.RFM.Worker = len(workers)
+		}
 		workers = append(workers, m)
 		return m
 	}, func(records []arrow.Record) error {
 		for i, rec := range records {
 			if rec == nil {
+				continue
+			}
+			if i == transforms.HistoryStream {
+				err := r.histories.add(transforms.HistoryBytes(rec))
+				rec.Release()
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			if err := streams[i].push(rec); err != nil {
@@ -329,13 +385,13 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 			s.close(err)
 		}
 	}
-	writers.Wait()
-	for _, f := range failures {
-		if f != nil {
-			return nil, r.largePartition(f)
+	if err != nil {
+		if f := r.streamed.end(); f != nil { // why the fold could not go on
+			err = f
 		}
+		return nil, r.largePartition(err)
 	}
-	return workers, r.largePartition(err)
+	return workers, nil
 }
 
 // largePartition says what to do where the orders of a customer do not fit the memory; other

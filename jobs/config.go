@@ -50,6 +50,10 @@ type Config struct {
 	MaxRejectShare    float64
 	MaxShrink         float64 // share of customers or orders that a result may have fewer than the last one
 	PrivacyKey        []byte
+	LTV               *transforms.LTVRules // nil: no lifetime value is predicted
+
+	ltvBy     []string
+	ltvByNode *yaml.Node
 }
 
 // maxConfig bounds the configuration, so that aliases cannot blow it up.
@@ -183,6 +187,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 				"max_shrink":       func(n *yaml.Node) { c.MaxShrink = w.share(n, "checks.max_shrink") },
 			})
 		},
+		"ltv": func(n *yaml.Node) { c.ltv(w, n) },
 		"privacy": func(n *yaml.Node) {
 			w.fields(n, "privacy", map[string]func(*yaml.Node){
 				"key": func(n *yaml.Node) { c.PrivacyKey = []byte(w.secret(n, "privacy.key")) },
@@ -261,9 +266,8 @@ func (c *Config) complete(w *walk, n *yaml.Node) {
 	if !strings.Contains(c.Output, "://") && !filepath.IsAbs(c.Output) {
 		c.Output = filepath.Join(c.Dir, c.Output)
 	}
-	if len(c.Tables) == 0 {
-		c.Tables = tableNames()
-	}
+	c.completeLTV(w)
+	c.completeTables(w, n)
 }
 
 func tableNames() []string {
@@ -285,8 +289,9 @@ func (c *Config) Fingerprint() string {
 		Drop, MatchID, MatchEmail          bool
 		MaxRejectShare                     float64
 		Privacy                            string
+		LTV                                string `json:",omitempty"`
 	}{Job: c.Job, Timezone: c.Timezone, Currency: c.Currency, WeekStart: c.WeekStart.String(), Sources: c.Sources, Dimensions: c.Dimensions, Tables: c.Tables,
-		Drop: c.DropFullyRefunded, MatchID: c.MatchID, MatchEmail: c.MatchEmail, MaxRejectShare: c.MaxRejectShare}
+		Drop: c.DropFullyRefunded, MatchID: c.MatchID, MatchEmail: c.MatchEmail, MaxRejectShare: c.MaxRejectShare, LTV: c.shapeLTV()}
 	for _, g := range c.Grains {
 		shape.Grains = append(shape.Grains, transforms.Grains[g])
 	}

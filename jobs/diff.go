@@ -12,6 +12,7 @@ import (
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
+	"github.com/cohortline/cohortline/transforms"
 	"github.com/cohortline/cohortline/transforms/diff"
 )
 
@@ -25,6 +26,13 @@ type DiffOptions struct {
 	Memory        int64       // bytes that the comparison may use; 0: a quarter of the machine's
 	TempDir       string
 	Observe       pipeline.Observer
+
+	Explain bool                        // attribute every change to its causes; tables that the runs did not write themselves are left out
+	Env     func(string) (string, bool) // for the secrets of their configurations
+	Bases   []string                    // folders where relative paths of their inputs may begin
+	Threads int
+
+	forget transforms.OrderClass // tests: orders that are left as they were
 }
 
 // Diff is what two results have not in common.
@@ -64,10 +72,11 @@ type TableDiff struct {
 
 // ColumnDiff counts what differs in a column.
 type ColumnDiff struct {
-	Column  string   `json:"column"`
-	Cells   int64    `json:"cells"`
-	Delta   *string  `json:"delta"`   // sum over all cells, exact; null where the column has no such sum
-	Largest CellDiff `json:"largest"` // the cell that has moved most
+	Column  string      `json:"column"`
+	Cells   int64       `json:"cells"`
+	Delta   *string     `json:"delta"`           // sum over all cells, exact; null where the column has no such sum
+	Largest CellDiff    `json:"largest"`         // the cell that has moved most
+	Parts   []CausePart `json:"parts,omitempty"` // of that cell, in an explanation
 	delta   diff.Delta
 	most    float64
 }
@@ -107,7 +116,7 @@ func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 	if memory == 0 {
 		memory = machineMemory() / 4
 	}
-	c := &comparing{ctx: ctx, before: publishedTables{o.Store, tablesOf(before)}, after: publishedTables{o.Against, tablesOf(after)}, memory: memory, temp: o.TempDir, observe: o.Observe}
+	c := &comparing{ctx: ctx, before: publishedTables{o.Store, tablesOf(before, !o.Explain)}, after: publishedTables{o.Against, tablesOf(after, !o.Explain)}, memory: memory, temp: o.TempDir, observe: o.Observe}
 	list := func(cell changedCell) {
 		if d.CellsInAll++; o.Limit == 0 || len(d.Cells) < o.Limit {
 			d.Cells = append(d.Cells, cell.document())
@@ -120,6 +129,9 @@ func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 	if d.CellsInAll > 0 {
 		d.Status = "different"
 	}
+	if o.Explain {
+		return d, explain(ctx, d, before, after, o)
+	}
 	return d, nil
 }
 
@@ -127,11 +139,17 @@ func sideOf(s store.Store, m *pipeline.Manifest) DiffSide {
 	return DiffSide{m.RunID, m.Label(), m.AsOf, s.Path(""), m.CodeVersion, m.ConfigSHA256, m.EndedAt}
 }
 
-// tablesOf are the tables of a date as readers see them after a publication.
-func tablesOf(m *pipeline.Manifest) map[string]pipeline.OutputRecord {
+// tablesOf are the tables that a run has written, and those of earlier runs of its date that
+// readers see beside them.
+func tablesOf(m *pipeline.Manifest, inherited bool) map[string]pipeline.OutputRecord {
 	tables := map[string]pipeline.OutputRecord{}
-	for _, o := range slices.Concat(m.Outputs, m.Inherited) {
+	for _, o := range m.Outputs {
 		tables[o.Table] = o
+	}
+	for _, o := range m.Inherited {
+		if inherited {
+			tables[o.Table] = o
+		}
 	}
 	return tables
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -84,7 +85,7 @@ func writeTable(ctx context.Context, to store.Store, name string, d schemas.Data
 		}
 		return b.Flush()
 	})
-	if *failed != nil {
+	if *failed != nil && !errors.Is(*failed, errReaderGone) {
 		return *failed
 	}
 	if err != nil {

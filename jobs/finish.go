@@ -114,6 +114,9 @@ func (r *run) check() error {
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
 	}
+	if r.forecasts != nil {
+		r.checks = append(r.checks, r.forecasts.CheckForecasts(counts)...)
+	}
 	slices.SortFunc(r.checks, func(a, b transforms.CheckRow) int {
 		return cmp.Or(strings.Compare(a.Check, b.Check), strings.Compare(a.Table, b.Table))
 	})
@@ -152,6 +155,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 			d, ok = schemas.Encode(schemas.Checks, slices.Values(r.checks)), true
 		}
 		if !ok {
+			d, ok = r.ltvTable(name)
+		}
+		if !ok {
 			continue // streamed before, or made last
 		}
 		made.Add(1)
@@ -167,6 +173,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 		r.rowsMade()
 	}
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := r.streamed.end(); err != nil {
 		return err
 	}
 	done(int64(len(p.Outputs())), "tables")
@@ -263,7 +272,7 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 // summarise fills the summary from the manifest and what was counted.
 func (r *run) summarise(m *pipeline.Manifest, status string) {
 	s := &r.summary
-	s.RunID, s.Status, s.AsOf, s.Output, s.Tables = m.RunID, status, m.AsOf, r.c.Output, m.Outputs
+	s.RunID, s.Status, s.AsOf, s.KnownAt, s.Output, s.Tables = m.RunID, status, m.AsOf, m.KnownAt, r.c.Output, m.Outputs
 	s.RowsIn, s.RowsRejected, s.Seconds = m.RowsIn, m.RowsRejected, r.o.Now().Sub(r.start).Seconds()
 	s.Rejects = map[string]int64{}
 	if s.Warnings == nil {

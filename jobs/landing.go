@@ -122,10 +122,12 @@ func (r *run) land(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.o.KnownAt == nil {
-		if err := r.copyInputs(ctx, index); err != nil {
-			return err
-		}
+	keep := func(in *pipeline.Input, _ pipeline.InputRecord) bool { return in.Spec.Landing == "copy" }
+	if r.o.KnownAt != nil { // what is published refers to these copies, which gc may be about to remove
+		keep = func(_ *pipeline.Input, x pipeline.InputRecord) bool { return x.Copied }
+	}
+	if err := r.copyInputs(ctx, index, keep); err != nil {
+		return err
 	}
 	r.warnChanges(index.Observe(r.listing, r.o.Now()))
 	return nil
@@ -181,14 +183,14 @@ func (r *run) warnOf(list []landing.Record, what string) {
 	r.warn(list[0].Path + more + " " + what + hint)
 }
 
-// copyInputs makes sure that every input of a source with `landing: copy` lies in
-// landing/objects, and lets the run read it there.
-func (r *run) copyInputs(ctx context.Context, index *landing.Index) (err error) {
+// copyInputs makes sure that the inputs which are to be kept lie in landing/objects, and
+// lets the run read them there.
+func (r *run) copyInputs(ctx context.Context, index *landing.Index, keep func(*pipeline.Input, pipeline.InputRecord) bool) (err error) {
 	var of []int // records
 	all := []*pipeline.Input{}
 	for _, list := range r.inputs() {
 		for i := range *list {
-			if in := &(*list)[i]; in.Spec.Landing == "copy" {
+			if in := &(*list)[i]; keep(in, r.records[len(all)]) {
 				of = append(of, len(all))
 			}
 			all = append(all, &(*list)[i])
@@ -213,7 +215,9 @@ func (r *run) copyInputs(ctx context.Context, index *landing.Index) (err error) 
 	for _, i := range of {
 		x := &r.records[i]
 		x.Copied = true
-		r.listing.Objects[i].SHA256 = x.SHA256
+		if r.o.KnownAt == nil {
+			r.listing.Objects[i].SHA256 = x.SHA256
+		}
 		if all[i].Object, err = r.copies.Object(ctx, x.SHA256, x.Path); err != nil {
 			return err
 		}
@@ -265,7 +269,7 @@ func (r *run) addCopies(ctx context.Context, all []*pipeline.Input, of []int) (m
 	g.SetLimit(max(2, r.o.Threads))
 	for _, i := range of {
 		sum := r.records[i].SHA256
-		if added[sum] || r.copies.Has(sum) {
+		if added[sum] || r.copies.Keeps(sum) {
 			continue
 		}
 		added[sum] = true

@@ -17,13 +17,7 @@ import (
 // landed makes the source of an outage one that copies.
 func (o *outage) landed() {
 	o.t.Helper()
-	data, err := os.ReadFile(o.config)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	if err := os.WriteFile(o.config, []byte(strings.Replace(string(data), "path: orders.csv", "path: orders.csv, landing: copy", 1)), 0o644); err != nil {
-		o.t.Fatal(err)
-	}
+	o.configure("", "path: orders.csv", "path: orders.csv, landing: copy")
 }
 
 // again computes a past run once more into a store of its own.
@@ -150,13 +144,7 @@ func TestDamagedCopy(t *testing.T) {
 // is noticed.
 func TestPastConfig(t *testing.T) {
 	s, o := stores["memory"](t), newOutage(t)
-	data, err := os.ReadFile(o.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(o.config, append(data, []byte("privacy: {key: \"${env:PAST_KEY}\"}\n")...), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	o.configure("privacy: {key: \"${env:PAST_KEY}\"}\n")
 	t.Setenv("PAST_KEY", "very secret")
 	o.deliver(false)
 	o.good(s, 1)

@@ -94,7 +94,7 @@ func (t Table) Markdown() string {
 	switch {
 	case t.input():
 		fmt.Fprintf(&b, "Key: `%s`. Rows come in any order", key)
-	case t.Name == "customers" || t.Name == "customer_periods":
+	case t.Name == "customers" || t.Name == "customer_periods" || t.Name == "customer_ltv":
 		fmt.Fprintf(&b, "Key: `as_of`, `%s`. Customers come in the order of a fixed hash of their id", key)
 	default:
 		fmt.Fprintf(&b, "Key: `as_of`, `%s`. Rows are sorted by the key", key)

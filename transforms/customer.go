@@ -56,11 +56,12 @@ var Grains = [...]string{"day", "week", "month", "quarter", "year"}
 // Settings are the parameters of every metric of one run.
 type Settings struct {
 	Calendar   *Calendar
-	AsOf       int64    // exclusive instant, microseconds UTC
-	Grains     []Grain  // configured grains, ascending
-	Dimensions []string // configured dimensions, in configuration order
-	LastDay    int32    // local date of the last instant before AsOf
-	AsOfDay    int32    // local date of AsOf itself
+	AsOf       int64     // exclusive instant, microseconds UTC
+	Grains     []Grain   // configured grains, ascending
+	Dimensions []string  // configured dimensions, in configuration order
+	LastDay    int32     // local date of the last instant before AsOf
+	AsOfDay    int32     // local date of AsOf itself
+	LTV        *LTVRules // nil: no lifetime value is predicted
 }
 
 // Accumulator gathers one metric family. Each worker owns one; merged at the end.

@@ -32,8 +32,7 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 
 // fold walks the customers of a view; it returns what it has counted.
 func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) error) (counts Counts, err error) {
-	turn := turnstile{}
-	turn.cond.L = &turn.mu
+	turn := newTurnstile(max(1, l.rules.Threads))
 	err = l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		l.mu.Lock()
 		f := folder{l: l, view: v, dated: v.counts.fork(), visitor: visitor()}
@@ -72,33 +71,63 @@ func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) 
 	return counts, err
 }
 
-// turnstile lets partitions pass in order.
+// turnstile lets partitions pass in order. Whoever comes early leaves what is to be done
+// and goes on, unless too many wait already; whoever's turn it is takes along those next in
+// order.
 type turnstile struct {
 	mu      sync.Mutex
 	cond    sync.Cond
+	ahead   int // how far ahead of its turn a partition may be
 	at      int
+	early   map[int]func() error
+	passing bool // somebody is running what has been left
 	stopped bool
+}
+
+func newTurnstile(ahead int) *turnstile {
+	t := &turnstile{ahead: ahead, early: make(map[int]func() error)}
+	t.cond.L = &t.mu
+	return t
 }
 
 var errStopped = errors.New("stopped")
 
-// pass waits until all partitions before p have passed, then runs f.
+// pass has f run once all partitions before p have passed, by the caller or another one,
+// who then returns its error. One runs at a time.
 func (t *turnstile) pass(p int, f func() error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.at != p && !t.stopped {
+	for p > t.at+t.ahead && !t.stopped {
 		t.cond.Wait()
 	}
 	if t.stopped {
 		return errStopped
 	}
-	err := f()
-	t.at++
-	if err != nil {
-		t.stopped = true
+	t.early[p] = f
+	if t.passing {
+		return nil
 	}
-	t.cond.Broadcast()
-	return err
+	t.passing = true
+	defer func() { t.passing = false }()
+	for !t.stopped {
+		f, ok := t.early[t.at]
+		if !ok {
+			return nil
+		}
+		delete(t.early, t.at)
+		t.mu.Unlock()
+		err := f()
+		t.mu.Lock()
+		t.at++
+		if err != nil {
+			t.stopped = true
+		}
+		t.cond.Broadcast()
+		if err != nil {
+			return err
+		}
+	}
+	return errStopped
 }
 
 // stop sends everybody away who waits or comes.
@@ -131,6 +160,7 @@ type folder struct {
 	keys      []byte     // of the people, side by side
 	whose     []int32    // per row of the partition, the index of its person; nobody: it is no purchase
 	purchases []Purchase // by person, then in time
+	late      []Purchase // of the customer at hand, those that come out of order
 	order     []rankedPerson
 	buckets   []int32 // of rank
 
@@ -171,6 +201,7 @@ func (f *folder) partition(p int) error {
 	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p), l.grouped.load(p)); err != nil {
 		return err
 	}
+	l.rows.arrange(p, f.view.keep, likelyOrder)
 	f.people, f.keys, f.whose = f.people[:0], f.keys[:0], f.whose[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
@@ -207,6 +238,13 @@ func (f *folder) partition(p int) error {
 		}
 	}
 	return nil
+}
+
+// likelyOrder puts the chunks of a partition in an order in which the purchases of a customer
+// are likely to come sorted: in time, those that Resolve has passed on last.
+func likelyOrder(a, b []byte) int {
+	settled := func(row []byte) int { return int(row[rowFlags] & flagSettled) }
+	return cmp.Or(cmp.Compare(settled(a), settled(b)), cmp.Compare(orderedAt(a), orderedAt(b)))
 }
 
 // purchaser is the customer key of a purchase; empty: the row is none, or nobody's. Orders
@@ -438,24 +476,34 @@ func (d *OrderDay) add(p *Purchase) {
 	}
 }
 
-// sort sorts the purchases of one customer by (ordered_at, source, order_id). Most
-// customers have a handful, which come nearly in order.
+// sort sorts the purchases of one customer by (ordered_at, source, order_id). Most come in
+// order already: the few that do not are taken out, sorted and merged in again.
 func (f *folder) sort(p int, list []Purchase) {
-	sorted := 1
-	for sorted < len(list) && (list[sorted-1].At < list[sorted].At || f.compare(p, &list[sorted-1], &list[sorted]) <= 0) {
-		sorted++
+	late := f.late[:0]
+	n := 1
+	for i := 1; i < len(list); i++ {
+		switch {
+		case list[n-1].At > list[i].At || list[n-1].At == list[i].At && f.compare(p, &list[n-1], &list[i]) > 0:
+			late = append(late, list[i])
+			continue
+		case n < i:
+			list[n] = list[i]
+		}
+		n++
 	}
-	if len(list) > 16 && sorted < len(list) {
-		slices.SortFunc(list, func(a, b Purchase) int { return f.compare(p, &a, &b) })
+	f.late = late
+	if len(late) == 0 {
 		return
 	}
-	for i := sorted; i < len(list); i++ {
-		x := list[i]
-		k := i
-		for ; k > 0 && f.compare(p, &list[k-1], &x) > 0; k-- {
-			list[k] = list[k-1]
+	slices.SortFunc(late, func(a, b Purchase) int { return f.compare(p, &a, &b) })
+	for k := len(list) - 1; len(late) > 0; k-- {
+		if last := &late[len(late)-1]; n > 0 && f.compare(p, &list[n-1], last) > 0 {
+			n--
+			list[k] = list[n]
+		} else {
+			list[k] = *last
+			late = late[:len(late)-1]
 		}
-		list[k] = x
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 // other metric tables are read from the accumulators once the fold has ended.
 var StreamedTables = []string{"customers", "customer_periods"}
 
+// HistoryStream is the place, behind those of StreamedTables, of the record that holds the
+// customers for customer_ltv; see HistoryBytes.
+const HistoryStream = 2
+
 // Metrics is what one worker of the fold gathers: the accumulators that the wanted
 // tables need, and the rows of the streamed ones.
 type Metrics struct {
@@ -23,6 +27,7 @@ type Metrics struct {
 	activity  *Activity
 	customers *customerRows
 	periods   *periodRows
+	RFM       *RFM
 }
 
 // NewMetrics returns the empty metrics for the wanted tables. segments names the
@@ -54,6 +59,9 @@ func NewMetrics(s Settings, tables []string, segments func() [][]string) *Metric
 	if wants("customer_periods") {
 		m.periods = newPeriodRows(s)
 	}
+	if s.LTV != nil && wants(LTVTables...) {
+		m.RFM = NewRFM(s)
+	}
 	return m
 }
 
@@ -69,12 +77,15 @@ func (m *Metrics) Add(c *Customer) {
 	if m.periods != nil {
 		m.periods.Add(c, m.activity)
 	}
+	if m.RFM != nil {
+		m.RFM.Add(c)
+	}
 }
 
-// Records implements Visitor: one record per entry of StreamedTables, nil for those
-// that are not wanted.
+// Records implements Visitor: one record per entry of StreamedTables and one of
+// HistoryStream, nil for those that are not wanted.
 func (m *Metrics) Records() (records []arrow.Record, err error) {
-	records = make([]arrow.Record, len(StreamedTables))
+	records = make([]arrow.Record, len(StreamedTables)+1)
 	if m.customers != nil {
 		if records[0], err = m.customers.take(); err != nil {
 			return nil, err
@@ -84,6 +95,9 @@ func (m *Metrics) Records() (records []arrow.Record, err error) {
 		if records[1], err = m.periods.encoder.Take(); err != nil {
 			return nil, err
 		}
+	}
+	if m.RFM != nil {
+		records[HistoryStream] = m.RFM.take()
 	}
 	return records, nil
 }

@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 )
 
@@ -169,6 +170,27 @@ func (s *rowStore) load(p int) error {
 		q.loaded++
 	}
 	return nil
+}
+
+// arrange sorts the chunks of partition p, which is in memory, by their first rows; those
+// that load has brought stay behind the others, where unload looks for them, if it is to be
+// kept.
+func (s *rowStore) arrange(p int, keep bool, compare func(a, b []byte) int) {
+	q := &s.parts[p]
+	first := func(c []byte) []byte {
+		from, to := unframe(c, 0)
+		return c[from:to]
+	}
+	sort := func(chunks [][]byte) {
+		slices.SortFunc(chunks, func(a, b []byte) int { return compare(first(a), first(b)) })
+	}
+	if !keep {
+		sort(q.chunks)
+		return
+	}
+	at := len(q.chunks) - q.loaded
+	sort(q.chunks[:at])
+	sort(q.chunks[at:])
 }
 
 // unload takes what load has brought out of memory again.

@@ -107,7 +107,21 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 		o.IntervalStart = &start
 	}
+	if s := c.String("known-at"); s != "" {
+		known, err := instant(s, config.Zone)
+		if err != nil {
+			return nil, o, err
+		}
+		if known.After(time.Now()) {
+			return nil, o, &usageError{fmt.Errorf("--known-at %s has not come yet: leave it out to read what is there now", s)}
+		}
+		o.KnownAt = &known
+	}
 	return config, o, nil
+}
+
+func knownAtFlag() cli.Flag {
+	return &cli.StringFlag{Name: "known-at", Usage: "only read what had been received by this `INSTANT`: RFC 3339, or a date for its midnight in the reporting zone"}
 }
 
 // instant reads RFC 3339, or a date as its midnight in the zone.
@@ -136,7 +150,7 @@ func skipped(c *cli.Context, nothing bool) error {
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
-		Flags: append(intervalFlags(), skipFlag(),
+		Flags: append(intervalFlags(), skipFlag(), knownAtFlag(),
 			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
 			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
 			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
@@ -228,7 +242,11 @@ func (p *program) summary(s *jobs.Summary) {
 		p.log(map[string]any{"level": "info", "message": "published", "run_id": s.RunID, "status": s.Status, "summary": s}, "")
 		return
 	}
-	fmt.Fprintf(p.err, "\nRun %s, as of %s\n", s.RunID, s.AsOf.Format(time.RFC3339))
+	known := ""
+	if s.KnownAt != nil {
+		known = ", known at " + s.KnownAt.Format(time.RFC3339)
+	}
+	fmt.Fprintf(p.err, "\nRun %s, as of %s%s\n", s.RunID, s.AsOf.Format(time.RFC3339), known)
 	fmt.Fprintf(p.err, "  %s rows in: %s orders, %s rows superseded, %s rejected\n", thousands(s.RowsIn), thousands(s.Orders), thousands(s.RowsSuperseded), thousands(s.RowsRejected))
 	fmt.Fprintf(p.err, "  %s purchases of %s customers, net revenue %s; %s anonymous orders\n", thousands(s.Purchases), thousands(s.Customers), s.NetRevenue, thousands(s.AnonymousOrders))
 	fmt.Fprintf(p.err, "  %s/tables:\n", s.Output)
@@ -249,7 +267,7 @@ func thousands(n int64) string {
 
 func (p *program) planCommand() *cli.Command {
 	return &cli.Command{
-		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: append(intervalFlags(), skipFlag()),
+		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: append(intervalFlags(), skipFlag(), knownAtFlag()),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {

@@ -20,15 +20,12 @@ type Config struct {
 	Text       string `json:"text"`
 }
 
-func configName(fingerprint string) string { return "landing/configs/" + fingerprint + ".json" }
+const configDir = "landing/configs/"
 
 // WriteConfig stores a configuration under its fingerprint, unless it is there.
 func WriteConfig(ctx context.Context, s store.Store, fingerprint string, c Config) error {
-	name := configName(fingerprint)
-	if r, err := s.Open(ctx, name); err == nil {
-		r.Close()
-		return nil
-	} else if !errors.Is(err, store.ErrNotExist) {
+	h, err := listShelf(ctx, s, configDir, ".json")
+	if err != nil || h.usable(fingerprint) != "" {
 		return err
 	}
 	c.Version = 1
@@ -36,11 +33,13 @@ func WriteConfig(ctx context.Context, s store.Store, fingerprint string, c Confi
 	if err != nil {
 		return err
 	}
-	failed := s.PutNew(ctx, name, append(data, '\n'))
+	data = append(data, '\n')
+	name := h.fresh(fingerprint)
+	failed := s.PutNew(ctx, name, data)
 	if failed == nil || errors.Is(failed, store.ErrExists) {
 		return nil
 	}
-	if there, err := store.Read(ctx, s, name); err == nil && bytes.Equal(bytes.TrimSpace(there), data) { // only the answer was lost
+	if there, err := store.Read(ctx, s, name); err == nil && bytes.Equal(there, data) { // only the answer was lost
 		return nil
 	}
 	return fmt.Errorf("the configuration cannot be recorded: %w", failed)
@@ -50,7 +49,14 @@ func WriteConfig(ctx context.Context, s store.Store, fingerprint string, c Confi
 // not recorded.
 func ReadConfig(ctx context.Context, s store.Store, fingerprint string) (Config, error) {
 	var c Config
-	name := configName(fingerprint)
+	h, err := listShelf(ctx, s, configDir, ".json")
+	if err != nil {
+		return c, err
+	}
+	name := h.any(fingerprint)
+	if name == "" {
+		return c, store.ErrNotExist
+	}
 	data, err := store.Read(ctx, s, name)
 	if err != nil {
 		return c, err

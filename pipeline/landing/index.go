@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strconv"
@@ -25,6 +26,15 @@ const every = 16
 
 func indexName(n int) string { return fmt.Sprintf("%s%06d.json", indexDir, n) }
 
+// indexNumber is the number of an object of the index, 0 for a name that is none.
+func indexNumber(name string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(path.Base(name), ".json"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // indexObject is one object of the index. They are numbered; each is created unless its
 // number is taken, so of two runs at once one comes second and adds to what the first wrote.
 type indexObject struct {
@@ -39,7 +49,7 @@ var errRemoved = errors.New("the index has changed while it was read")
 
 // attempts is how often the index is read or written before giving up because others are
 // quicker each time.
-const attempts = 20
+const attempts = 100
 
 // ReadIndex reads the index.
 func ReadIndex(ctx context.Context, s store.Store) (*Index, error) {
@@ -59,9 +69,7 @@ func readIndex(ctx context.Context, s store.Store) (*Index, error) {
 	}
 	x := &Index{}
 	for _, o := range objects {
-		if n, err := strconv.Atoi(strings.TrimSuffix(path.Base(o.Name), ".json")); err == nil {
-			x.last = max(x.last, n)
-		}
+		x.last = max(x.last, indexNumber(o.Name))
 	}
 	first := max(1, x.last-x.last%every)
 	read := make([]indexObject, max(0, x.last-first+1))
@@ -97,7 +105,7 @@ func readObject(ctx context.Context, s store.Store, name string, o *indexObject)
 // written meanwhile is not written again.
 func Add(ctx context.Context, s store.Store, l Listing, now time.Time) error {
 	found := slices.Clone(l.Objects) // with the times of their last changes
-	for range attempts {
+	for k := range attempts {
 		x, err := ReadIndex(ctx, s)
 		if err != nil {
 			return err
@@ -106,6 +114,11 @@ func Add(ctx context.Context, s store.Store, l Listing, now time.Time) error {
 		x.Observe(l, now)
 		if written, err := x.write(ctx, s); err != nil || written {
 			return err
+		}
+		select { // let the others come to an end
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(time.Duration(min(k+1, 20)) * 5 * time.Millisecond)):
 		}
 	}
 	return fmt.Errorf("%s: other runs were quicker %d times\nrun again", s.Path(indexDir), attempts)

@@ -123,7 +123,8 @@ type Changes struct {
 // listing's objects.
 //
 // An object is received when it was last changed, as its store says when it is first
-// recorded; but not after it was recorded, and not before the record of what it replaces.
+// recorded. Where that cannot be, because the place was recorded with something else later
+// (an old file was put back) or because it is yet to come, it is received when recorded.
 func (x *Index) Observe(l Listing, now time.Time) Changes {
 	now = now.UTC()
 	var c Changes
@@ -141,10 +142,7 @@ func (x *Index) Observe(l Listing, now time.Time) Changes {
 			}
 			continue
 		}
-		if known != nil && r.ReceivedAt.Before(known.RecordedAt) {
-			r.ReceivedAt = known.RecordedAt
-		}
-		if r.ReceivedAt.After(now) {
+		if known != nil && r.ReceivedAt.Before(known.RecordedAt) || r.ReceivedAt.After(now) {
 			r.ReceivedAt = now
 		}
 		if known == nil || known.Gone {

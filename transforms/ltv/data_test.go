@@ -3,6 +3,7 @@ package ltv
 import (
 	"bufio"
 	"encoding/csv"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -21,32 +22,29 @@ type customer struct {
 	holdout float64 // order-days in the 39 weeks after
 }
 
-// cdnow reads the CDNOW 1/10 sample: calibration to 1997-09-30, 39 weeks, as in all papers;
-// several purchases of a day are one.
-func cdnow(t testing.TB) []customer {
+// day is one order-day: all purchases of a day together.
+type day struct {
+	date  int32 // since 1970
+	value float64
+}
+
+// cdnowLog is the order-days of every customer of the CDNOW 1/10 sample, in the order of ids.
+func cdnowLog(t testing.TB) [][]day {
 	t.Helper()
 	f, err := os.Open(realdata.Path(t, "cdnow", "CDNOW_sample.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	type day struct {
-		date  int
-		value float64
-	}
 	days := map[string][]day{}
-	var ids []string
 	for scan := bufio.NewScanner(f); scan.Scan(); {
 		w := strings.Fields(scan.Text())
 		date, err := time.Parse("20060102", w[2])
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, value := int(date.Unix()/86400), number(t, w[4])
+		d, value := int32(date.Unix()/86400), number(t, w[4])
 		list := days[w[1]]
-		if list == nil {
-			ids = append(ids, w[1])
-		}
 		if n := len(list); n > 0 && list[n-1].date == d {
 			list[n-1].value += value
 		} else {
@@ -54,14 +52,26 @@ func cdnow(t testing.TB) []customer {
 		}
 		days[w[1]] = list
 	}
-	slices.Sort(ids)
-	end := int(time.Date(1997, 9, 30, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+	var list [][]day
+	for _, id := range slices.Sorted(maps.Keys(days)) {
+		list = append(list, days[id])
+	}
+	if len(list) != 2357 {
+		t.Fatalf("%d customers in the CDNOW sample, want 2357", len(list))
+	}
+	return list
+}
+
+// cdnow is the CDNOW sample with the calibration of all papers: to 1997-09-30, 39 weeks.
+func cdnow(t testing.TB) []customer {
+	t.Helper()
+	end := dayOf(1997, 9, 30)
 	var list []customer
-	for _, id := range ids {
-		first := days[id][0].date
+	for _, days := range cdnowLog(t) {
+		first := days[0].date
 		c := customer{RFM: RFM{Age: float64(end-first) / 7}}
 		var sum float64
-		for _, d := range days[id][1:] {
+		for _, d := range days[1:] {
 			if d.date > end {
 				c.holdout++
 				continue
@@ -74,9 +84,6 @@ func cdnow(t testing.TB) []customer {
 			c.Spend = Spend{c.Frequency, sum / float64(c.Frequency)}
 		}
 		list = append(list, c)
-	}
-	if len(list) != 2357 {
-		t.Fatalf("%d customers in the CDNOW sample, want 2357", len(list))
 	}
 	return list
 }

@@ -24,9 +24,9 @@ func (i Interval) Value(g GammaGamma, spend Spend) (low, high float64) {
 
 // Intervals are those of a probability, such as 0.8, for every row of a summary: the
 // quantiles of Orders and Value over equally likely models (those of the scenarios),
-// computed once per frequency and age. Numbers beyond 100 are good to 2 %; the value is
-// tabulated, so that its probability is off by up to 0.0015, and takes the parameters of
-// spend as known.
+// computed at some of the ages of each frequency, see knots. Numbers beyond 100 are good
+// to 2 %; what a customer does is tabulated, so that the probability is off by up to
+// 0.0015, and the parameters of spend are taken as known.
 func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64) []Interval {
 	list := make([]Interval, len(s.rows))
 	low, high := (1-probability)/2, (1+probability)/2
@@ -34,33 +34,18 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 	for j, m := range models {
 		alive[j] = aliveRows(m, s)
 	}
-	young := make([]Living, len(models))
-	futures := make([]future, len(models))
-	var ratios ratioTable
 	now := make([]float64, len(models))
-	for i, r := range s.rows {
-		fresh := i == 0 || r.Frequency != s.rows[i-1].Frequency
-		if fresh {
-			for j, m := range models {
-				young[j] = m.Living(r.Frequency, 0)
+	for _, group := range s.groups {
+		k := newKnots(models, g, s.rows[group.from:group.to], t, high)
+		for i := group.from; i < group.to; i++ {
+			futures := k.at(s.rows[i].Age)
+			for j := range alive {
+				now[j] = alive[j][i]
 			}
-		}
-		if fresh || r.Age != s.rows[i-1].Age {
-			futureOf(futures, young, r.Age, t, high)
-			if fresh {
-				// The youngest of a frequency buy the most.
-				ratios = newRatioTable(g, r.Frequency, len(futures[0].orders)-1)
+			list[i] = Interval{
+				ordersAt(futures, now, low), ordersAt(futures, now, high),
+				k.ratios.at(futures, now, low), k.ratios.at(futures, now, high),
 			}
-			for j := range futures {
-				futures[j].values = ratios.distribution(futures[j].orders)
-			}
-		}
-		for j := range alive {
-			now[j] = alive[j][i]
-		}
-		list[i] = Interval{
-			ordersAt(futures, now, low), ordersAt(futures, now, high),
-			ratios.at(futures, now, low), ratios.at(futures, now, high),
 		}
 	}
 	return list
@@ -132,18 +117,41 @@ func mixed(futures []future, now []float64, living func(*future) float64) float6
 
 // ordersAt is the least count with at least probability p at or below it.
 func ordersAt(futures []future, now []float64, p float64) int {
-	return steps[sort.Search(len(futures[0].orders)-1, func(i int) bool {
-		return mixed(futures, now, func(f *future) float64 { return f.orders[i] }) >= p
-	})]
+	return steps[leastAt(futures, now, p, func(f *future) []float64 { return f.orders })]
+}
+
+// leastAt is the first place of a distribution function of living customers at which that of
+// a customer alive with the probabilities now has reached p, or the last place.
+func leastAt(futures []future, now []float64, p float64, of func(*future) []float64) int {
+	first := of(&futures[0])
+	from, to := 0, len(first)-1
+	if len(futures) == 1 {
+		// One model: the probability that a living customer has to reach.
+		needed := 1 - (1-p)/now[0]
+		for from < to {
+			if middle := (from + to) / 2; first[middle] >= needed {
+				to = middle
+			} else {
+				from = middle + 1
+			}
+		}
+		return from
+	}
+	return sort.Search(to, func(i int) bool {
+		return mixed(futures, now, func(f *future) float64 { return of(f)[i] }) >= p
+	})
 }
 
 // ratioTable is P(sum of n purchases ≤ y·(v + x·m̄)) by the steps of n and by points y,
 // evenly spaced in the logarithm.
 type ratioTable struct {
 	points []float64
-	rows   [][]float64 // by step, made when first needed
+	rows   [][]float64 // by bin of steps, made when first needed
 	a, b   float64     // shapes: of one purchase, of what is known of the customer
 }
+
+// pointsApart is the distance of points in the logarithm.
+const pointsApart = 0.06
 
 // newRatioTable places the points: from far below what one purchase is worth to far above
 // what those of the last step are.
@@ -152,8 +160,7 @@ func newRatioTable(g GammaGamma, frequency, lastStep int) ratioTable {
 	centre := math.Log(r.a / r.b)
 	from := centre - 6*math.Sqrt(1/r.a+1/r.b)
 	to := centre + math.Log(float64(steps[lastStep]+1)) + 6*math.Sqrt(1/r.a+1/r.b)
-	const apart = 0.06
-	for y := from; y < to+apart; y += apart {
+	for y := from; y < to+pointsApart; y += pointsApart {
 		r.points = append(r.points, math.Exp(y))
 	}
 	return r
@@ -166,21 +173,47 @@ func (r *ratioTable) distribution(orders []float64) []float64 {
 	for i := range to {
 		to[i] = orders[0]
 	}
-	for k := 1; k < len(orders); k++ {
-		if k > len(r.rows) {
-			n := float64(steps[k-1]+1+steps[k]) / 2 // the middle of the counts of the step
-			row := make([]float64, len(r.points))
-			for i, y := range r.points {
-				row[i] = mathext.RegIncBeta(r.a*n, r.b, y/(1+y))
-			}
-			r.rows = append(r.rows, row)
+	for from, bin := 1, 0; from < len(orders); bin++ {
+		end := min(r.binEnd(from), len(orders))
+		if bin == len(r.rows) {
+			r.rows = append(r.rows, r.row(from, r.binEnd(from)))
 		}
-		p := orders[k] - orders[k-1]
-		for i, v := range r.rows[k-1] {
+		p := orders[end-1] - orders[from-1]
+		for i, v := range r.rows[bin] {
 			to[i] += p * v
 		}
+		from = end
 	}
 	return to
+}
+
+// binEnd is the step after the last one whose counts are taken together with those of a
+// step: up to a twelfth more, or as much less as the value of so many purchases of a
+// customer known better varies less.
+func (r *ratioTable) binEnd(from int) int {
+	most := float64(steps[from]) * (1 + min(.08, .6/math.Sqrt(r.b)))
+	end := from + 1
+	for end < len(steps) && float64(steps[end]) <= most {
+		end++
+	}
+	return end
+}
+
+// row is the distribution function of the value of as many purchases as the steps hold.
+func (r *ratioTable) row(from, end int) []float64 {
+	n := float64(steps[from-1]+1+steps[end-1]) / 2 // the middle of the counts
+	row := make([]float64, len(r.points))
+	// Points come in order, so that nothing is left to compute once all is reached.
+	for i := range row {
+		y := r.points[i]
+		if row[i] = mathext.RegIncBeta(r.a*n, r.b, y/(1+y)); row[i] > 1-1e-9 {
+			for ; i < len(row); i++ {
+				row[i] = 1
+			}
+			return row
+		}
+	}
+	return row
 }
 
 // at is the least value with at least probability p at or below it.
@@ -191,7 +224,7 @@ func (r *ratioTable) at(futures []future, now []float64, p float64) float64 {
 	probability := func(i int) float64 {
 		return mixed(futures, now, func(f *future) float64 { return f.values[i] })
 	}
-	i := sort.Search(len(r.points)-1, func(i int) bool { return probability(i) >= p })
+	i := leastAt(futures, now, p, func(f *future) []float64 { return f.values })
 	if i == 0 {
 		return r.points[0]
 	}
@@ -199,7 +232,7 @@ func (r *ratioTable) at(futures []future, now []float64, p float64) float64 {
 	// the probability is about a straight line over the logarithm.
 	before, after := probit(probability(i-1)), probit(probability(i))
 	part := min(1, max(0, (probit(p)-before)/(after-before)))
-	return r.points[i-1] * math.Pow(r.points[i]/r.points[i-1], part)
+	return r.points[i-1] * math.Exp(part*pointsApart)
 }
 
 // probit is the quantile of the normal distribution, for probabilities off the ends.

@@ -144,3 +144,6 @@ func (g poissonGamma) Discounted(rate float64) float64 {
 
 // Quiet implements Living.
 func (g poissonGamma) Quiet(t float64) Living { return poissonGamma{g.shape, g.time + t} }
+
+// scale is the time that the age adds to, α + T at age T.
+func (g poissonGamma) scale() float64 { return g.time }

@@ -15,8 +15,8 @@ type RFM struct {
 	Age       float64 // T: time until the end of observation
 }
 
-// check says what is wrong with an RFM: 0 ≤ t_x ≤ T, and t_x = 0 exactly when x = 0.
-func (c RFM) check() error {
+// Check says what is wrong with an RFM: 0 ≤ t_x ≤ T, and t_x = 0 exactly when x = 0.
+func (c RFM) Check() error {
 	switch {
 	case c.Frequency < 0:
 		return fmt.Errorf("frequency %d is negative: count the purchases after the first", c.Frequency)
@@ -58,7 +58,7 @@ type group struct{ frequency, from, to int }
 // not matter. An error names the first customer that cannot be.
 func Compress(customers []RFM) (*Summary, []int32, error) {
 	for i := range customers {
-		if err := customers[i].check(); err != nil {
+		if err := customers[i].Check(); err != nil {
 			return nil, nil, fmt.Errorf("customer %d: %w", i, err)
 		}
 	}
@@ -70,7 +70,7 @@ func Compress(customers []RFM) (*Summary, []int32, error) {
 // A weight must be positive. An error names the first row that cannot be.
 func NewSummary(rows []Row) (*Summary, error) {
 	for i, r := range rows {
-		if err := r.check(); err != nil {
+		if err := r.Check(); err != nil {
 			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
 		if !(r.Customers > 0) || math.IsInf(r.Customers, 0) {
@@ -82,6 +82,21 @@ func NewSummary(rows []Row) (*Summary, error) {
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Customers, b.Customers) })
 	s, _ := distinct(len(rows), func(i int) *RFM { return &rows[i].RFM }, func(i int) float64 { return rows[i].Customers })
 	return s, nil
+}
+
+// Index is NewSummary for weights that are whole numbers, which add exactly in any order;
+// it also tells, for every given row in order, the place of its row in Rows.
+func Index(rows []Row) (*Summary, []int32, error) {
+	for i, r := range rows {
+		if err := r.Check(); err != nil {
+			return nil, nil, fmt.Errorf("row %d: %w", i, err)
+		}
+		if !(r.Customers > 0) || r.Customers != math.Trunc(r.Customers) {
+			return nil, nil, fmt.Errorf("row %d: %v customers: need a positive whole number", i, r.Customers)
+		}
+	}
+	s, at := distinct(len(rows), func(i int) *RFM { return &rows[i].RFM }, func(i int) float64 { return rows[i].Customers })
+	return s, at, nil
 }
 
 // distinct sorts n customers by counting, as there are far fewer times and frequencies

@@ -113,6 +113,26 @@ func (s *SpendSummary) Correlation() float64 {
 	return xm / math.Sqrt(xx*mm)
 }
 
+// Outliers counts the customers whose mean is so many standard deviations above the others
+// in the logarithm, and tells from which mean on.
+func (s *SpendSummary) Outliers(deviations float64) (customers, from float64) {
+	if s.customers == 0 {
+		return 0, math.Inf(1)
+	}
+	center, squares := s.logMeans/s.customers, 0.0
+	for _, r := range s.rows {
+		d := math.Log(r.Mean) - center
+		squares += r.Customers * d * d
+	}
+	from = math.Exp(center + deviations*math.Sqrt(squares/s.customers))
+	for _, r := range s.rows {
+		if r.Mean > from {
+			customers += r.Customers
+		}
+	}
+	return customers, from
+}
+
 // thin is every nth row, for a first look at a large summary.
 func (s *SpendSummary) thin(most int) *SpendSummary {
 	step := (len(s.rows) + most - 1) / most

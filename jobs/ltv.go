@@ -1,0 +1,73 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cohortline/cohortline/schemas"
+	"github.com/cohortline/cohortline/transforms"
+	"golang.org/x/sync/errgroup"
+)
+
+// predicts says whether the run makes a table of predicted lifetime value.
+func (r *run) predicts() bool {
+	return r.c.LTV != nil && slices.ContainsFunc(transforms.LTVTables, func(t string) bool { return slices.Contains(r.c.Tables, t) })
+}
+
+// historyMemory is the share of memory for the customers that customer_ltv is made of.
+func (r *run) historyMemory() int64 {
+	if r.memory.total == 0 {
+		return 1 << 62
+	}
+	return r.memory.total / 16
+}
+
+// predict fits the models of lifetime value to what the workers of the fold have gathered.
+func (r *run) predict() error {
+	if !r.predicts() {
+		return nil
+	}
+	done := r.o.Observe.Stage("predict", "models of lifetime value")
+	base, err := transforms.NewBase(r.settings, r.gathered, r.ledger.Segments())
+	if err != nil {
+		return fmt.Errorf("lifetime value: %w", err)
+	}
+	if r.forecasts, err = base.Forecast(r.inParallel); err != nil {
+		return fmt.Errorf("lifetime value: %w", err)
+	}
+	if wants := func(t string) bool { return slices.Contains(r.c.Tables, t) }; wants("customer_ltv") || wants("cohort_ltv_forecast") {
+		if err := r.forecasts.Look(r.histories.all, wants("cohort_ltv_forecast")); err != nil {
+			return fmt.Errorf("lifetime value: %w", err)
+		}
+	}
+	done(r.counts().Customers, "customers")
+	return nil
+}
+
+// inParallel runs tasks on the threads of the run.
+func (r *run) inParallel(tasks []func() error) error {
+	var g errgroup.Group
+	g.SetLimit(r.o.Threads)
+	for _, t := range tasks {
+		g.Go(t)
+	}
+	return g.Wait()
+}
+
+// ltvTable is a table of predicted lifetime value, false for another one.
+func (r *run) ltvTable(name string) (schemas.Data, bool) {
+	if r.forecasts == nil {
+		return schemas.Data{}, false
+	}
+	switch name {
+	case "customer_ltv":
+		return r.forecasts.Customers(r.histories.all), true
+	case "model_fits":
+		return schemas.Encode(schemas.ModelFits, r.forecasts.Fits()), true
+	case "cohort_ltv_forecast":
+		return schemas.Encode(schemas.CohortLTVForecast, r.forecasts.Cohorts(r.ledger.Segments())), true
+	case "model_backtests":
+		return schemas.Encode(schemas.ModelBacktests, r.forecasts.Backtests()), true
+	}
+	return schemas.Data{}, false
+}

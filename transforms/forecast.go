@@ -1,0 +1,233 @@
+package transforms
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/cohortline/cohortline/transforms/ltv"
+)
+
+// leastRepeaters is the number of customers with a repeat purchase from which a segment has
+// parameters of its own: below it chance between segments is greater than what they differ by.
+const leastRepeaters = 500
+
+// LTVTables are the tables that need a gathering of RFM.
+var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests", "cohort_ltv_forecast"}
+
+// auto is the model of ltv.model that stands for the one which foretold best.
+const auto = "auto"
+
+// LTVModels are the words that ltv.model knows.
+func LTVModels() []string {
+	names := []string{auto}
+	for _, c := range ltv.Candidates() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// What the parameters of a segment come from, as the tables say it.
+const (
+	onSegment = "segment"
+	onAll     = "all"
+	onNobody  = "none"
+)
+
+// Forecasts are the fits of all segments, with what they say of each customer.
+type Forecasts struct {
+	base      *Base
+	everyone  *segmentFit
+	segments  []*segmentFit // by group
+	backtests []backtests
+	cohorts   *cohortForecast // nil unless cohort_ltv_forecast is wanted
+	ranks     *valueRanks
+}
+
+// segmentFit is what was fitted to one segment.
+type segmentFit struct {
+	name      string
+	fittedOn  string
+	model     string // the chosen one; none
+	why       string // it was chosen, or none is
+	customers float64
+	repeaters float64
+	scores    []ltv.Score // of the hold-out, by candidate; nil without one
+	heldOut   int         // customers of the hold-out
+	fits      []fitted    // by candidate
+	chosen    int         // place in fits; -1: none is usable
+	spend     ltv.GammaGamma
+	spendFit  ltv.Fit
+	spenders  float64
+	forecast  *ltv.Forecast // nil where no fit is usable
+	failure   *float64      // relative error of a total by the parameters, once it is known
+
+	correlation       float64 // of frequency and mean spend
+	outliers, outlier float64 // customers with a mean spend out of all proportion, and from where on
+	unusable          float64 // customers who came back with a mean spend that is not positive
+}
+
+// fitted is one candidate at its estimates.
+type fitted struct {
+	candidate ltv.Candidate
+	fit       ltv.Fit
+}
+
+// Forecast fits the models to all customers and to each segment with enough repeaters,
+// chooses among them, and foretells every row. parallel runs its tasks in any order.
+func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, error) {
+	f := &Forecasts{base: b}
+	purchases, spend, err := b.whole()
+	if err != nil {
+		return nil, err
+	}
+	f.everyone = newSegmentFit(all, purchases, spend)
+	fits := []*segmentFit{f.everyone}
+	tasks := []func() error{func() error { return f.everyone.run(b, ltv.Everyone, purchases, spend) }}
+	for g := range b.Groups {
+		group := &b.Groups[g]
+		s := f.everyone
+		if len(b.s.LTV.By) > 0 {
+			s = newSegmentFit(group.Name, group.Purchases, group.Spend)
+			fits = append(fits, s)
+		}
+		f.segments = append(f.segments, s)
+		if s != f.everyone && s.repeaters >= leastRepeaters {
+			tasks = append(tasks, func() error { return s.run(b, int32(g), group.Purchases, group.Spend) })
+		}
+	}
+	if err := parallel(tasks); err != nil {
+		return nil, err
+	}
+	tasks = tasks[:0]
+	for g, s := range f.segments {
+		if s.fittedOn == "" {
+			s.pool(f.everyone)
+		}
+		if s.chosen >= 0 {
+			tasks = append(tasks, func() error {
+				s.forecast = ltv.NewForecast(s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
+				return nil
+			})
+		}
+	}
+	if err := parallel(tasks); err != nil {
+		return nil, err
+	}
+	return f, f.backtest(parallel)
+}
+
+func newSegmentFit(name string, purchases *ltv.Summary, spend *ltv.SpendSummary) *segmentFit {
+	s := &segmentFit{name: name, customers: purchases.Customers(), repeaters: purchases.Repeaters(), spenders: spend.Customers(), model: onNobody, chosen: -1}
+	s.correlation, s.unusable = spend.Correlation(), spend.Unusable()
+	s.outliers, s.outlier = spend.Outliers(outlierAt)
+	return s
+}
+
+func (b *Base) valuation() ltv.Valuation {
+	return ltv.Valuation{Unit: ltv.Week, Horizon: b.s.LTV.Horizon, Discount: b.s.LTV.Discount}
+}
+
+// candidates are the models that the configuration allows.
+func (b *Base) candidates() []ltv.Candidate {
+	list := ltv.Candidates()
+	if b.s.LTV.Model == auto {
+		return list
+	}
+	return slices.DeleteFunc(list, func(c ltv.Candidate) bool { return c.Name != b.s.LTV.Model })
+}
+
+// run chooses a candidate and fits it. Where the hold-out is of all customers, the other
+// candidates are fitted as well, for the reader of model_fits; where it is of a sample of
+// many, that would only cost time.
+func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *ltv.SpendSummary) error {
+	if err := s.score(b, segment, b.candidates()); err != nil {
+		return err
+	}
+	for _, x := range s.scores {
+		s.fits = append(s.fits, fitted{x.Candidate, ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}})
+	}
+	if b.level == 0 {
+		for i := range s.fits {
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+		}
+		s.choose(func(int) bool { return true })
+	} else {
+		tried := make([]bool, len(s.fits))
+		for s.chosen < 0 && slices.Contains(tried, false) {
+			i := s.best(func(i int) bool { return !tried[i] })
+			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+			tried[i] = true
+			s.choose(func(i int) bool { return tried[i] })
+		}
+	}
+	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
+	s.fittedOn = onSegment
+	if s.chosen < 0 {
+		s.fittedOn = onNobody
+	}
+	return nil
+}
+
+// notFitted is the verdict on a candidate that lost in the hold-out of a sample.
+const notFitted ltv.VerdictKind = "not_fitted"
+
+// score compares the candidates by what came in the hold-out.
+func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) error {
+	origin := b.s.LastDay - b.heldDays()
+	list := b.sample.At(origin, b.s.LastDay)
+	if segment != ltv.Everyone {
+		list = slices.DeleteFunc(list, func(c ltv.HeldOut) bool { return c.Segment != segment })
+	}
+	known, whole, err := ltv.Split(list, origin, b.s.LastDay, ltv.Week)
+	if err != nil {
+		return fmt.Errorf("hold-out of %s: %w", s.name, err)
+	}
+	choice, err := ltv.Choose(known, whole, candidates)
+	if err != nil {
+		return fmt.Errorf("hold-out of %s: %w", s.name, err)
+	}
+	s.scores, s.heldOut, s.why = choice.Scores, len(list), choice.Reason
+	return nil
+}
+
+// best is the candidate, of those allowed, with the best score; without scores, as where the
+// history is too short for a hold-out, the one with the least AIC.
+func (s *segmentFit) best(allowed func(i int) bool) int {
+	better := func(i, k int) bool {
+		x, y := s.scores[i].HeldOut, s.scores[k].HeldOut
+		if math.IsInf(x, -1) && math.IsInf(y, -1) {
+			return s.fits[i].fit.AIC() < s.fits[k].fit.AIC()
+		}
+		return x > y
+	}
+	best := -1
+	for i := range s.fits {
+		if allowed(i) && (best < 0 || better(i, best)) {
+			best = i
+		}
+	}
+	return best
+}
+
+// choose takes the best candidate of those allowed whose fit to all purchases is usable.
+func (s *segmentFit) choose(allowed func(i int) bool) {
+	s.chosen = s.best(func(i int) bool { return allowed(i) && s.fits[i].fit.Verdict.Usable() })
+	if s.chosen >= 0 {
+		s.model = s.fits[s.chosen].candidate.Name
+	}
+}
+
+// pool makes a segment use the fit of all customers.
+func (s *segmentFit) pool(everyone *segmentFit) {
+	s.fits, s.chosen, s.model, s.spend, s.spendFit = everyone.fits, everyone.chosen, everyone.model, everyone.spend, everyone.spendFit
+	s.why = fmt.Sprintf("%.0f repeaters, a fit of its own needs %d: the fit of all customers is used", s.repeaters, leastRepeaters)
+	s.fittedOn = onAll
+	if s.chosen < 0 {
+		s.fittedOn = onNobody
+	}
+}
+
+// errDamaged says that customers cannot be read back.
+var errDamaged = errors.New("the customers kept for customer_ltv cannot be read back: the temporary file is damaged, or this is a defect of the program")

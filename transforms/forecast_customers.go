@@ -1,0 +1,244 @@
+package transforms
+
+import (
+	"iter"
+	"math"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/schemas"
+	"github.com/cohortline/cohortline/transforms/ltv"
+)
+
+// ForecastRow is a row of customer_ltv.
+type ForecastRow struct {
+	CustomerID []byte               `col:"customer_id"`
+	Segment    string               `col:"segment"`
+	Model      string               `col:"model"`
+	FittedOn   string               `col:"fitted_on"`
+	Basis      string               `col:"value_basis"`
+	Frequency  int64                `col:"frequency"`
+	Recency    float64              `col:"recency"`
+	Age        float64              `col:"age"`
+	Alive      schemas.Opt[float64] `col:"probability_alive"`
+	Orders     schemas.Opt[float64] `col:"expected_orders"`
+	OrdersLow  schemas.Opt[int64]   `col:"expected_orders_low"`
+	OrdersHigh schemas.Opt[int64]   `col:"expected_orders_high"`
+	NoPurchase schemas.Opt[float64] `col:"probability_no_purchase"`
+	Spend      schemas.Opt[float64] `col:"expected_spend"`
+	Value      schemas.Opt[float64] `col:"predicted_ltv"`
+	ValueLow   schemas.Opt[float64] `col:"predicted_ltv_low"`
+	ValueHigh  schemas.Opt[float64] `col:"predicted_ltv_high"`
+	Historic   schemas.Sum          `col:"historic_ltv"`
+	Total      schemas.Opt[float64] `col:"total_ltv"`
+	Percentile schemas.Opt[float64] `col:"percentile"`
+	Tier       schemas.Opt[string]  `col:"tier"`
+	Note       schemas.Opt[string]  `col:"note"`
+}
+
+// Notes of customer_ltv.
+const (
+	noteNoFit     = "no_fit"
+	noteNoSpend   = "no_spend_model"
+	noteNeverLost = "never_lost_by_assumption"
+)
+
+// worths are the total and the repeat value of a customer by the basis of the run.
+func (b *Base) worths(h *history) worth {
+	if b.Basis != basisMargin {
+		return h.net
+	}
+	return worth{h.net.total.Sub(h.cost.total), h.net.repeat.Sub(h.cost.repeat)}
+}
+
+// forecastCustomer is one customer with the forecast of its segment.
+type forecastCustomer struct {
+	ltv.CustomerForecast
+	fit   *segmentFit
+	worth worth
+}
+
+// groupAt is the group of a place among the rows of all groups.
+func (f *Forecasts) groupAt(place uint32) int {
+	from, to := 0, len(f.base.Groups)-1
+	for from < to {
+		if middle := (from + to + 1) / 2; f.base.Groups[middle].from <= place {
+			from = middle
+		} else {
+			to = middle - 1
+		}
+	}
+	return from
+}
+
+// customer is the customer of a place.
+func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
+	group := &f.base.Groups[g]
+	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
+	if row := int(place - group.from); c.fit.forecast != nil {
+		c.CustomerForecast = c.fit.forecast.Customer(row, schemas.SumFloat(c.worth.repeat))
+	} else {
+		c.RFM = group.Purchases.Rows()[row].RFM
+	}
+	return c
+}
+
+// neverLost says whether the model takes a customer for alive by assumption.
+func neverLost(model string, frequency int) bool {
+	return model == "nbd" || model == "bg_nbd" && frequency == 0
+}
+
+// row fills a row of customer_ltv.
+func (f *Forecasts) row(r *ForecastRow, id []byte, c *forecastCustomer, ranks *valueRanks) {
+	*r = ForecastRow{CustomerID: id, Segment: c.fit.name, Model: c.fit.model, FittedOn: c.fit.fittedOn, Basis: f.base.Basis,
+		Frequency: int64(c.Frequency), Recency: c.Recency, Age: c.Age, Historic: c.worth.total}
+	if c.fit.forecast == nil {
+		r.Note = schemas.Some(noteNoFit)
+		return
+	}
+	if neverLost(c.fit.model, c.Frequency) {
+		r.Note = schemas.Some(noteNeverLost)
+	} else {
+		r.Alive = schemas.Some(c.Alive)
+	}
+	r.Orders, r.NoPurchase = schemas.Some(c.Expected), schemas.Some(c.NoPurchase)
+	r.OrdersLow, r.OrdersHigh = schemas.Some(int64(c.OrdersLow)), schemas.Some(int64(c.OrdersHigh))
+	if !c.HasValue {
+		r.Note = schemas.Some(noteNoSpend)
+		return
+	}
+	r.Spend, r.Value = schemas.Some(c.Spend), schemas.Some(c.Value)
+	r.ValueLow, r.ValueHigh = schemas.Some(c.ValueLow), schemas.Some(c.ValueHigh)
+	r.Total = schemas.Some(schemas.SumFloat(c.worth.total) + c.Value)
+	percentile := ranks.percentile(c.Value)
+	r.Percentile, r.Tier = schemas.Some(percentile), schemas.Some(tier(percentile))
+}
+
+// tier names a percentile.
+func tier(percentile float64) string {
+	switch {
+	case percentile >= 90:
+		return "top"
+	case percentile >= 70:
+		return "high"
+	case percentile >= 40:
+		return "middle"
+	}
+	return "low"
+}
+
+// Histories are the bytes of the fold's histories, record by record in its order; they can
+// be read more than once.
+type Histories func() iter.Seq2[[]byte, error]
+
+// Customers is the table customer_ltv. Look must have been called with the same histories.
+func (f *Forecasts) Customers(histories Histories) schemas.Data {
+	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
+		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
+		for b, err := range histories() {
+			if err == nil {
+				err = f.each(b, func(h *history, _ int, c *forecastCustomer) {
+					r := e.Row()
+					f.row(r, h.id, c, f.ranks)
+					e.Append(r)
+				})
+			}
+			var record arrow.Record
+			if err == nil {
+				record, err = e.Take()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			more := yield(record, nil)
+			record.Release()
+			if !more {
+				return
+			}
+		}
+	}}
+}
+
+// Look goes once through all customers, for what needs all of them: the percentiles of
+// customer_ltv, and cohort_ltv_forecast where it is wanted.
+func (f *Forecasts) Look(histories Histories, cohorts bool) error {
+	f.ranks = newValueRanks()
+	if cohorts {
+		f.cohorts = newCohortForecast(f)
+	}
+	for b, err := range histories() {
+		if err == nil {
+			err = f.each(b, func(h *history, group int, c *forecastCustomer) {
+				if c.HasValue {
+					f.ranks.add(c.Value)
+				}
+				if cohorts {
+					f.cohorts.add(h, group, c)
+				}
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.ranks.sum()
+	return nil
+}
+
+// each calls for every customer of a record.
+func (f *Forecasts) each(b []byte, do func(h *history, group int, c *forecastCustomer)) error {
+	r := readHistories(b, len(f.base.s.Dimensions))
+	for r.next() {
+		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
+			return errDamaged
+		}
+		place := f.base.places[r.worker][r.h.row]
+		group := f.groupAt(place)
+		c := f.customer(group, place, &r.h)
+		do(&r.h, group, &c)
+	}
+	if r.bad {
+		return errDamaged
+	}
+	return nil
+}
+
+// valueRanks counts values by their leading digits, to rank any number of them in a few
+// megabytes: two values are told apart when they differ by one part in 4,096.
+type valueRanks struct {
+	counts []uint32
+	below  []uint64 // twice the values below the class, and those in it
+	n      uint64
+}
+
+// Classes of values: the exponent of a double and twelve bits of the mantissa, from 2^-20 to 2^44.
+const (
+	rankShift = 40
+	rankLow   = (1023 - 20) << 12
+	rankHigh  = (1023 + 44) << 12
+)
+
+func newValueRanks() *valueRanks { return &valueRanks{counts: make([]uint32, rankHigh-rankLow+1)} }
+
+func rankOf(v float64) int {
+	if !(v > 0) {
+		return 0
+	}
+	return min(max(int(math.Float64bits(v)>>rankShift)-rankLow, 0), rankHigh-rankLow)
+}
+
+func (r *valueRanks) add(v float64) { r.counts[rankOf(v)]++ }
+
+// sum makes percentiles of the counts.
+func (r *valueRanks) sum() {
+	r.below = make([]uint64, len(r.counts))
+	for i, n := range r.counts {
+		r.below[i] = 2*r.n + uint64(n)
+		r.n += uint64(n)
+	}
+}
+
+// percentile is the share of the values that are lower, and half of the equal ones.
+func (r *valueRanks) percentile(v float64) float64 {
+	return 100 * float64(r.below[rankOf(v)]) / float64(2*r.n)
+}

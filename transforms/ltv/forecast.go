@@ -1,0 +1,152 @@
+package ltv
+
+import "math"
+
+// Forecast is what a model of purchases and one of spend say of every row of a summary:
+// made once, so that each customer is a look at its row and a few multiplications.
+type Forecast struct {
+	rows    []rowForecast
+	spend   GammaGamma
+	worth   bool         // the model of spend is usable
+	others  []GammaGamma // the scenarios of spend; nil where its parameters are known
+	between float64      // quantile of the normal distribution at the upper bound of intervals
+}
+
+// rowForecast is what customers of a row have in common.
+type rowForecast struct {
+	RFM
+	Prediction
+	discounted float64 // expected purchases, each as worth now
+	interval   Interval
+}
+
+// CustomerForecast is what is expected of one customer within the horizon.
+type CustomerForecast struct {
+	RFM
+	Prediction
+	OrdersLow, OrdersHigh int
+	Spend                 float64 // expected value of a purchase; +Inf where it has no bound
+	// Value is Spend times the discounted purchases. ValueLow and ValueHigh are its interval;
+	// all are 0 when HasValue is false: without a usable model of spend, or with a mean without bound.
+	Value, ValueLow, ValueHigh float64
+	HasValue                   bool
+}
+
+// knownWithin is the standard error, in the logarithm, below which parameters are taken as
+// known in intervals of one customer: what a customer does is uncertain by a factor of two
+// and more, to which that adds nothing that shows.
+const knownWithin = 0.02
+
+// known says whether the data leave no doubt about the parameters.
+func (f *Fit) known() bool {
+	for i := range f.Covariance {
+		if f.Covariance[i][i] > knownWithin*knownWithin {
+			return false
+		}
+	}
+	return true
+}
+
+// NewForecast makes the forecast of all rows. Both fits are the candidate's and the model's
+// of spend; the first must be usable.
+func NewForecast(c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
+	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]rowForecast, len(s.rows)), between: probit((1 + probability) / 2)}
+	m, horizon := c.With(purchases.Values), v.Horizon.In(v.Unit)
+	models := []Model{m}
+	if !purchases.known() {
+		models = scenarios(c, purchases)
+	}
+	if f.worth && !spend.known() {
+		for _, values := range spend.Scenarios() {
+			f.others = append(f.others, GammaGamma{values[0], values[1], values[2]})
+		}
+	}
+	predictions := Predict(m, s, horizon)
+	intervals := Intervals(models, f.spend, s, horizon, probability)
+	present := v.present(m, s)
+	for i, p := range predictions {
+		f.rows[i] = rowForecast{s.rows[i].RFM, p, p.Expected * present[i], intervals[i]}
+	}
+	return f
+}
+
+// present is, for each row, what a purchase within the horizon is worth now, on average:
+// computed at some ages of each frequency and drawn straight between them.
+func (v Valuation) present(m Model, s *Summary) []float64 {
+	list := make([]float64, len(s.rows))
+	horizon := v.Horizon.In(v.Unit)
+	for _, group := range s.groups {
+		young := m.Living(s.rows[group.from].Frequency, 0)
+		k := newAges([]Living{young}, s.rows[group.from:group.to])
+		values := make([]float64, len(k.ages))
+		for i, age := range k.ages {
+			living := young.Quiet(age)
+			_, purchases := living.Within(horizon)
+			if values[i] = 1; purchases > 0 {
+				values[i] = v.Purchases(living) / purchases
+			}
+		}
+		for i := group.from; i < group.to; i++ {
+			at, share := k.between(s.rows[i].Age)
+			list[i] = values[at]
+			if share > 0 {
+				list[i] += share * (values[at+1] - values[at])
+			}
+		}
+	}
+	return list
+}
+
+// Customer is the forecast of a customer of a row who spent so much.
+func (f *Forecast) Customer(row int, spent float64) CustomerForecast {
+	r := &f.rows[row]
+	c := CustomerForecast{RFM: r.RFM, Prediction: r.Prediction, OrdersLow: r.interval.OrdersLow, OrdersHigh: r.interval.OrdersHigh}
+	if !f.worth {
+		return c
+	}
+	spend := Spend{Count: r.Frequency}
+	if spend.Count > 0 {
+		spend.Mean = spent / float64(spend.Count)
+	}
+	spend = f.spend.usable(spend)
+	c.Spend = f.spend.Mean(spend)
+	if math.IsInf(c.Spend, 0) {
+		return c
+	}
+	c.HasValue = true
+	c.Value = r.discounted * c.Spend
+	low, high := r.interval.Value(f.spend, spend)
+	if f.others != nil {
+		low, high = f.widen(spend, c.Spend, low, high)
+	}
+	if r.Expected > 0 {
+		// The interval is of the sum as it is paid; what is worth less later is so in the mean.
+		share := r.discounted / r.Expected
+		c.ValueLow, c.ValueHigh = low*share, high*share
+	}
+	return c
+}
+
+// unsureWithin is the standard deviation, in the logarithm, that the value of the purchases
+// of one customer has at least, where the lower bound is nothing and tells none.
+const unsureWithin = 0.5
+
+// widen adds what is uncertain of the expected spend to an interval of the value. The value
+// is the product of two things: what it would be with known parameters, about lognormal
+// around each bound, and the expected spend over its estimate.
+func (f *Forecast) widen(spend Spend, mean, low, high float64) (float64, float64) {
+	var variance float64
+	for _, g := range f.others {
+		d := math.Log(g.Mean(spend) / mean)
+		if math.IsInf(d, 0) || math.IsNaN(d) {
+			d = 1 // a mean without bound in a scenario: a factor of e
+		}
+		variance += d * d / float64(len(f.others))
+	}
+	own := unsureWithin
+	if low > 0 {
+		own = math.Log(high/low) / (2 * f.between)
+	}
+	more := math.Exp(f.between * (math.Sqrt(own*own+variance) - own))
+	return low / more, high * more
+}
