@@ -358,14 +358,13 @@ func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool
 	for range b.jobs() {
 		workers.Go(func() {
 			for i := range next {
-				_ = b.publishDate(ctx, i) // noted with the date
+				if ctx.Err() == nil && !b.tooMany() {
+					_ = b.publishDate(ctx, i) // noted with the date
+				}
 			}
 		})
 	}
 	for _, i := range covered {
-		if ctx.Err() != nil || b.tooMany() {
-			break
-		}
 		next <- i
 	}
 	close(next)
