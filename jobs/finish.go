@@ -110,7 +110,7 @@ func (r *run) check() error {
 		r.checks = append(r.checks, transforms.CheckRow{Check: "fx_rate_conflicts", Table: "fx", Severity: transforms.SeverityWarning, Passed: r.conflicts == 0,
 			Observed: fmt.Sprint(r.conflicts), Expected: "0 days for which a currency has two rates; the last one counts"})
 	}
-	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.RetentionCounts(segments), counts)...)
+	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.CountsAndCurves(segments), counts)...)
 	if r.metrics.Lifecycle != nil {
 		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
 	}

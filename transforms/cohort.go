@@ -30,7 +30,9 @@ type CohortCells struct {
 	}
 
 	once  sync.Once
-	whole [2][][]cohort // calendar and windows, by position in s.Grains; see everybody
+	lists [2][]block // calendar and windows; see blocks
+
+	curves *curves // what Curves lists, once it is known
 }
 
 // grainCells holds the cohorts of one grain.
@@ -289,17 +291,19 @@ const (
 func (c *CohortCells) blocks(of int, segments [][]string) []block {
 	c.once.Do(func() {
 		c.count()
-		for k := range c.grains {
-			g := &c.grains[k]
-			for i, t := range g.tables {
-				c.whole[i] = append(c.whole[i], g.everybody(t, len(c.s.Dimensions)))
-			}
+		for i := range c.lists {
+			c.lists[i] = c.list(i, segments)
 		}
 	})
-	var list []block
-	for k, g := range c.s.Grains {
-		for _, x := range c.whole[of][k] {
-			list = append(list, block{g, x.period, c.s.dimension(x.dimension), segmentName(segments, x.dimension, x.segment), x.cohortCells})
+	return c.lists[of]
+}
+
+// list makes the list of blocks.
+func (c *CohortCells) list(of int, segments [][]string) (list []block) {
+	for k := range c.grains {
+		g := &c.grains[k]
+		for _, x := range g.everybody(g.tables[of], len(c.s.Dimensions)) {
+			list = append(list, block{g.grain, x.period, c.s.dimension(x.dimension), segmentName(segments, x.dimension, x.segment), x.cohortCells})
 		}
 	}
 	slices.SortFunc(list, func(a, b block) int {
@@ -332,10 +336,11 @@ func (s *Settings) start(g Grain, period int32) schemas.Day {
 // lastPeriod is the period that holds the last instant before the as-of instant.
 func (s *Settings) lastPeriod(g Grain) int32 { return s.Calendar.Period(g, s.LastDay) }
 
+// running is the period that had begun and not ended at the as-of instant.
+func (s *Settings) running(g Grain) int32 { return s.Calendar.Period(g, s.AsOfDay) }
+
 // ended says whether a period had ended at the as-of instant.
-func (s *Settings) ended(g Grain, period int32) bool {
-	return s.Calendar.Start(g, period+1) <= s.AsOfDay
-}
+func (s *Settings) ended(g Grain, period int32) bool { return period < s.running(g) }
 
 // CohortRow is a row of cohorts.
 type CohortRow struct {

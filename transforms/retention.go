@@ -93,6 +93,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		}
 	}
 	returned, eligible := r.Returned, r.Eligible
+	running := c.s.running(b.grain)
 	for age := range ages {
 		if windows && eligible == 0 {
 			break // nobody has completed this window, nor a later one
@@ -109,7 +110,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		if windows {
 			r.IsComplete = eligible == b.customers
 		} else {
-			r.IsComplete = c.s.ended(b.grain, b.cohort+int32(age))
+			r.IsComplete = b.cohort+int32(age) < running
 		}
 		if !yield(&r) { // which may write the rates
 			return false
@@ -161,45 +162,69 @@ type CurveRow struct {
 	RetentionHigh schemas.Opt[float64] `col:"retention_high"`
 }
 
+// curveKey names a curve.
+type curveKey struct{ grain, dimension, segment, kind string }
+
+// curves adds up the rows of cohort_retention.
+type curves struct {
+	lists map[curveKey]*[]CurveRow
+	at    curveKey // of the last row, whose neighbours have the same
+	list  *[]CurveRow
+}
+
+func (c *curves) add(r *RetentionRow) {
+	if r.IndexKind == ageIndex && r.Eligible == 0 || r.IndexKind != ageIndex && !r.IsComplete {
+		return
+	}
+	if k := (curveKey{r.Grain, r.Dimension, r.Segment, r.IndexKind}); c.list == nil || k != c.at {
+		if c.list, c.at = c.lists[k], k; c.list == nil {
+			c.list = new([]CurveRow)
+			c.lists[k] = c.list
+		}
+	}
+	for int64(len(*c.list)) <= r.Age {
+		*c.list = append(*c.list, CurveRow{Grain: r.Grain, Dimension: r.Dimension, Segment: r.Segment, IndexKind: r.IndexKind, Age: int64(len(*c.list))})
+	}
+	x := &(*c.list)[r.Age]
+	x.Cohorts++
+	x.Eligible += r.Eligible
+	x.Active += r.Active
+}
+
+// CountsAndCurves is RetentionCounts, and gathers on the way what Curves lists. Rows must be
+// taken to the last, before Curves.
+func (c *CohortCells) CountsAndCurves(segments [][]string) iter.Seq[*RetentionRow] {
+	return func(yield func(*RetentionRow) bool) {
+		sums := &curves{lists: map[curveKey]*[]CurveRow{}}
+		for r := range c.RetentionCounts(segments) {
+			sums.add(r)
+			if !yield(r) {
+				return
+			}
+		}
+		c.curves = sums
+	}
+}
+
 // Curves lists the rows of retention_curves: Σ active / Σ eligible by age.
 func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
 	return func(yield func(CurveRow) bool) {
-		type key struct{ grain, dimension, segment, kind string }
-		curves := map[key]*[]CurveRow{}
-		var at key // of the last row, whose neighbours have the same
-		var list *[]CurveRow
-		for r := range c.RetentionCounts(segments) {
-			contributes := r.IsComplete
-			if r.IndexKind == ageIndex {
-				contributes = r.Eligible > 0
+		sums := c.curves
+		if sums == nil {
+			sums = &curves{lists: map[curveKey]*[]CurveRow{}}
+			for r := range c.RetentionCounts(segments) {
+				sums.add(r)
 			}
-			if !contributes {
-				continue
-			}
-			k := key{r.Grain, r.Dimension, r.Segment, r.IndexKind}
-			if list == nil || k != at {
-				if list, at = curves[k], k; list == nil {
-					list = new([]CurveRow)
-					curves[k] = list
-				}
-			}
-			for int64(len(*list)) <= r.Age {
-				*list = append(*list, CurveRow{Grain: r.Grain, Dimension: r.Dimension, Segment: r.Segment, IndexKind: r.IndexKind, Age: int64(len(*list))})
-			}
-			x := &(*list)[r.Age]
-			x.Cohorts++
-			x.Eligible += r.Eligible
-			x.Active += r.Active
 		}
-		keys := make([]key, 0, len(curves))
-		for k := range curves {
+		keys := make([]curveKey, 0, len(sums.lists))
+		for k := range sums.lists {
 			keys = append(keys, k)
 		}
-		slices.SortFunc(keys, func(a, b key) int {
+		slices.SortFunc(keys, func(a, b curveKey) int {
 			return cmp.Or(strings.Compare(a.grain, b.grain), strings.Compare(a.dimension, b.dimension), strings.Compare(a.segment, b.segment), strings.Compare(a.kind, b.kind))
 		})
 		for _, k := range keys {
-			for _, r := range *curves[k] {
+			for _, r := range *sums.lists[k] {
 				r.RetentionRate = share(r.Active, r.Eligible)
 				r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
 				if !yield(r) {

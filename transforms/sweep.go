@@ -121,7 +121,7 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 			s.orders[date].add(&w.orders[date])
 		}
 		wg.Go(func() {
-			s.money[i], s.counts[i] = byDate(w.money, s.first, s.end), byDate(w.counts, s.first, s.end)
+			s.money[i], s.counts[i] = byDate(&w.money, s.first, s.end), byDate(&w.counts, s.first, s.end)
 		})
 	}
 	wg.Wait()
@@ -210,7 +210,7 @@ type sweeper struct {
 var nobodysSegments = []uint32{0}
 
 func newSweeper(s *Sweep, index *dayIndex, limit int, fromEnd bool) *sweeper {
-	w := &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), orders: make([]sweepCount, len(s.dates))}
+	w := &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), money: newDeltaTable((*moneyDelta).add), counts: newDeltaTable((*countDelta).add), orders: make([]sweepCount, len(s.dates))}
 	return w
 }
 

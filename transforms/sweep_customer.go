@@ -50,14 +50,14 @@ func (w *sweeper) addMoney(date int32, family int, a, b int32, v *moneyDelta) {
 	k := deltaKey{date: at, family: uint8(family), a: a, b: b}
 	for d, segment := range w.segments {
 		k.dimension, k.segment = uint8(d), segment
-		w.money.at(&k).add(v)
+		w.money.add(&k, v)
 	}
 	if w.until < w.end {
 		back := v.negate()
 		k.date = uint16(w.until)
 		for d, segment := range w.segments {
 			k.dimension, k.segment = uint8(d), segment
-			w.money.at(&k).add(back)
+			w.money.add(&k, back)
 		}
 	}
 }
@@ -71,14 +71,14 @@ func (w *sweeper) addCount(date int32, family int, a, b int32, v countDelta) {
 	k := deltaKey{date: at, family: uint8(family), a: a, b: b}
 	for d, segment := range w.segments {
 		k.dimension, k.segment = uint8(d), segment
-		w.counts.at(&k).add(&v)
+		w.counts.add(&k, &v)
 	}
 	if w.until < w.end {
 		back := v.negate()
 		k.date = uint16(w.until)
 		for d, segment := range w.segments {
 			k.dimension, k.segment = uint8(d), segment
-			w.counts.at(&k).add(back)
+			w.counts.add(&k, back)
 		}
 	}
 }
@@ -288,8 +288,8 @@ func (w *sweeper) narrow(first, end int32) {
 		k.date = uint16(max(int32(k.date), first))
 		return int32(k.date) < end
 	}
-	w.money.rekey(keep, (*moneyDelta).add)
-	w.counts.rekey(keep, (*countDelta).add)
+	w.money.rekey(keep)
+	w.counts.rekey(keep)
 	for date := w.first; date < first; date++ {
 		w.orders[first].add(&w.orders[date])
 	}

@@ -53,6 +53,49 @@ type deltaTable[V any] struct {
 	slots  []uint32 // open addressing: place of the entry, and one; 0: free
 	chunks [][]deltaEntry[V]
 	n      int
+	sum    func(to, from *V)
+	queue  []deltaEntry[V] // not added yet
+	hashes [deltaQueue]uint32
+	slot   [deltaQueue]uint32
+	seen   [deltaQueue]int32
+}
+
+// deltaQueue is how many changes are added at a time: where they belong lies all over
+// memory, and a processor waits for many places at once no longer than for one.
+const deltaQueue = 128
+
+func newDeltaTable[V any](sum func(to, from *V)) deltaTable[V] {
+	return deltaTable[V]{sum: sum, queue: make([]deltaEntry[V], 0, deltaQueue)}
+}
+
+// add adds a change.
+func (t *deltaTable[V]) add(k *deltaKey, v *V) {
+	t.queue = append(t.queue, deltaEntry[V]{*k, *v})
+	if len(t.queue) == deltaQueue {
+		t.drain()
+	}
+}
+
+// drain adds what waits in the queue.
+func (t *deltaTable[V]) drain() {
+	for 2*(t.n+len(t.queue)) >= len(t.slots) {
+		t.grow()
+	}
+	mask := uint32(len(t.slots) - 1)
+	for i := range t.queue {
+		t.hashes[i] = t.queue[i].key.hash()
+		t.slot[i] = t.slots[t.hashes[i]&mask]
+	}
+	for i := range t.queue { // asks for the entries before they are needed
+		if s := t.slot[i]; s > 0 {
+			t.seen[i] = t.entry(s - 1).key.a
+		}
+	}
+	for i := range t.queue {
+		e := &t.queue[i]
+		t.sum(t.at(&e.key, t.hashes[i]), &e.value)
+	}
+	t.queue = t.queue[:0]
 }
 
 type deltaEntry[V any] struct {
@@ -67,13 +110,10 @@ func (t *deltaTable[V]) entry(i uint32) *deltaEntry[V] {
 	return &t.chunks[i>>deltaChunk][i&(1<<deltaChunk-1)]
 }
 
-// at is the change of a key.
-func (t *deltaTable[V]) at(k *deltaKey) *V {
-	if 2*t.n >= len(t.slots) {
-		t.grow()
-	}
+// at is the change of a key with a hash; there is room for it.
+func (t *deltaTable[V]) at(k *deltaKey, hash uint32) *V {
 	mask := uint32(len(t.slots) - 1)
-	i := k.hash() & mask
+	i := hash & mask
 	for ; t.slots[i] != 0; i = (i + 1) & mask {
 		if e := t.entry(t.slots[i] - 1); e.key == *k {
 			return &e.value
@@ -110,27 +150,30 @@ func (t *deltaTable[V]) grow() {
 }
 
 // rekey makes the table anew with other keys; what keep does not want goes.
-func (t *deltaTable[V]) rekey(keep func(k *deltaKey) bool, add func(to, from *V)) {
+func (t *deltaTable[V]) rekey(keep func(k *deltaKey) bool) {
+	t.drain()
 	old := *t
-	*t = deltaTable[V]{}
+	*t = newDeltaTable(old.sum)
 	for i := range uint32(old.n) {
 		e := old.entry(i)
 		if k := e.key; keep(&k) {
-			add(t.at(&k), &e.value)
+			t.add(&k, &e.value)
 		}
 	}
+	t.drain()
 }
 
 // datedDeltas are the changes of a table by date.
 type datedDeltas[V any] struct {
-	table  deltaTable[V]
+	table  *deltaTable[V]
 	places []uint32 // of the entries, by date
 	from   []uint32 // where the places of a date begin, from the first date on; one more at the end
 }
 
 // byDate puts changes in the order of the dates [first, end).
-func byDate[V any](t deltaTable[V], first, end int32) *datedDeltas[V] {
-	t.slots = nil
+func byDate[V any](t *deltaTable[V], first, end int32) *datedDeltas[V] {
+	t.drain()
+	t.slots, t.queue = nil, nil
 	d := &datedDeltas[V]{table: t, places: make([]uint32, t.n), from: make([]uint32, end-first+2)}
 	for i := range uint32(t.n) {
 		d.from[int32(t.entry(i).key.date)-first+2]++

@@ -28,6 +28,7 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 		for _, b := range c.blocks(calendarTables, segments) {
 			r := LTVRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment, Customers: b.customers}
 			cost, unknown := schemas.Sum{}, int64(0)
+			running := c.s.running(b.grain)
 			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {
 				x := b.cell(int(age))
 				r.Orders += x.orders
@@ -41,7 +42,7 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 					r.Margin = schemas.Some(r.NetRevenue.Sub(cost))
 					r.LTVMargin = schemas.Some(schemas.SumRatio(r.Margin.Value, b.customers))
 				}
-				r.IsComplete = c.s.ended(b.grain, b.cohort+age)
+				r.IsComplete = b.cohort+age < running
 				if !yield(r) {
 					return
 				}
