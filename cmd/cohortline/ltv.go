@@ -32,6 +32,8 @@ func ltvFlags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "interval", Value: "0.8", Usage: "`PROBABILITY` of the intervals"},
 		&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the result as JSON to `PATH`"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of messages on standard error: text or json"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only warnings and errors"},
 	}, more...)...)
 }
 

@@ -35,7 +35,8 @@ func (p *program) ltvFitCommand() *cli.Command {
 					return err
 				}
 			}
-			return p.say(c, f.document(), f.print)
+			d := f.document()
+			return p.say(c, d, d.print)
 		},
 	}
 }
@@ -61,6 +62,9 @@ var errNoFit = errors.New("no model has a usable fit")
 
 // fit reads customers, fits what --model allows and makes the forecast.
 func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
+	if err := choices(c, "output", "log-format"); err != nil {
+		return nil, err
+	}
 	f := &fitting{chosen: -1}
 	var err error
 	if f.candidates, err = candidates(c); err != nil {
@@ -72,12 +76,29 @@ func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
 	if f.valuation, err = valuation(c); err != nil {
 		return nil, err
 	}
+	observe := p.observer(c.Bool("quiet"))
+	done := observe.Stage("read", "customers")
 	if f.Summaries, err = p.summaries(c, file); err != nil {
 		return nil, err
 	}
 	f.valuation.Unit = f.Unit
-	if f.summary, f.row, err = ltv.Compress(f.RFM); err != nil {
+	customers := int64(len(f.IDs))
+	done(customers, "customers")
+	done = observe.Stage("fit", "models")
+	if err := f.estimate(); err != nil {
 		return nil, err
+	}
+	done(int64(len(f.summary.Rows())), "distinct customers")
+	done = observe.Stage("predict", f.valuation.Horizon.String())
+	f.forecast = ltv.NewForecast(f.candidates[f.chosen], &f.fits[f.chosen], f.spend, &f.spendFit, f.summary, f.valuation, f.probability)
+	done(int64(len(f.summary.Rows())), "distinct customers")
+	return f, nil
+}
+
+// estimate fits the candidates and the model of spend, and chooses.
+func (f *fitting) estimate() (err error) {
+	if f.summary, f.row, err = ltv.Compress(f.RFM); err != nil {
+		return err
 	}
 	for i, k := range f.candidates {
 		_, fit := k.Fit(f.summary)
@@ -87,16 +108,15 @@ func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
 		}
 	}
 	if f.chosen < 0 {
-		return nil, fmt.Errorf("%w to these %s customers: %s", errNoFit, thousands(int64(len(f.IDs))), reasons(f.fits))
+		return fmt.Errorf("%w to these %s customers: %s", errNoFit, thousands(int64(len(f.IDs))), reasons(f.fits))
 	}
 	if f.Spend != nil {
 		if f.spends, err = ltv.CompressSpend(f.Spend); err != nil {
-			return nil, err
+			return err
 		}
 		f.spend, f.spendFit = ltv.FitGammaGamma(f.spends)
 	}
-	f.forecast = ltv.NewForecast(f.candidates[f.chosen], &f.fits[f.chosen], f.spend, &f.spendFit, f.summary, f.valuation, f.probability)
-	return f, nil
+	return nil
 }
 
 // reasons are the distinct reasons of the verdicts.
