@@ -116,34 +116,44 @@ def call(command, **more):
     return done.stdout
 
 
-def whole(through, binary, model, path, out):
-    """Seconds of `cohortline ltv fit` as a process: start, reading, intervals and the file of predictions included."""
-    start = time.perf_counter()
-    call(through + [binary, "ltv", "fit", path, "--unit", "weeks", "--model", model, "--horizon", f"{YEAR} weeks", "--out", out, "--quiet"])
-    return time.perf_counter() - start
+def whole(binary, model, path, out):
+    """CPU seconds of `cohortline ltv fit` as a process: start, reading, intervals and the file of predictions included."""
+    command = [binary, "ltv", "fit", path, "--unit", "weeks", "--model", model, "--horizon", f"{YEAR} weeks", "--out", out, "--quiet", "--result-file", out + ".json"]
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    _, status, used = os.wait4(os.posix_spawnp(command[0], command, os.environ, file_actions=quiet), 0)
+    if status:
+        raise RuntimeError(" ".join(command))
+    return used.ru_utime + used.ru_stime
 
 
-def measure(o, model, customers, path):
-    """Median seconds by contestant, its log-likelihood and sums; None where it was left out."""
+def measure(o, model, customers, path, runs):
+    """Adds a round to the runs by contestant: the medians count. Left out is what takes hours."""
     command = {"cohortline": [o.ltvfit, model, path], "lifetimes": [o.lifetimes, __file__, "--peer", "lifetimes", model, path],
                "pymc-marketing": [o.pymc, __file__, "--peer", "pymc", model, path]}
-    most = {"cohortline": float("inf"), "lifetimes": 100_000 if model == "pareto_nbd" else float("inf"),
-            "pymc-marketing": 2357 if model == "pareto_nbd" else float("inf")}
-    command = {k: c for k, c in command.items() if customers <= most[k]}
-    runs, process = {k: [] for k in command}, []
-    for i in range(o.runs):
-        for k, c in command.items():
-            runs[k].append(json.loads(call(o.through + c).splitlines()[-1]))
-            print(f"  {model} {customers:,} run {i + 1} {k}: {runs[k][-1]['seconds']:.3f} s", file=sys.stderr, flush=True)
-        process.append(whole(o.through, o.binary, model, path, os.path.join(o.work, "predictions.parquet")))
+    if model == "pareto_nbd" and customers > 2357:
+        del command["pymc-marketing"]
+        if customers > 100_000:
+            del command["lifetimes"]
+    for k, c in command.items():
+        r = json.loads(call(c).splitlines()[-1])
+        print(f"  {model} {customers:,} {k}: {r['seconds']:.3f} s", file=sys.stderr, flush=True)
+        if k == "cohortline":
+            r["process"] = whole(o.binary, model, path, os.path.join(o.work, "predictions.parquet"))
+        runs.setdefault(k, []).append(r)
+
+
+def table(o, model, customers, path, runs):
+    """The rows of a model and a number of customers. No time counts when somebody's log-likelihood is better than ours."""
     scores = call([o.lifetimes, __file__, "--score", model, path], input=json.dumps([r[0]["parameters"] for r in runs.values()])).split()
-    results = {k: {"seconds": statistics.median(x["seconds"] for x in r), "cpu": statistics.median(x["cpu_seconds"] for x in r), "expected": r[0]["expected"],
-                   "likelihood": float(s)} for (k, r), s in zip(runs.items(), scores)}
-    best = max(v["likelihood"] for v in results.values())
-    if results["cohortline"]["likelihood"] < best - 1e-9 * abs(best):
-        sys.exit(f"{model}, {customers:,} customers: the log-likelihood {results['cohortline']['likelihood']} is below {best}: its time does not count")
-    results["cohortline"]["whole"] = statistics.median(process)
-    return results
+    best, ours = max(map(float, scores)), float(scores[list(runs).index("cohortline")])
+    if ours < best - 1e-9 * abs(best):
+        sys.exit(f"{model}, {customers:,} customers: the log-likelihood {ours} is below {best}: its time does not count")
+    middle = lambda k, column: statistics.median(r[column] for r in runs[k])
+    for k, likelihood in zip(runs, scores):
+        ratio = "" if k == "cohortline" else f"{middle(k, 'seconds') / middle('cohortline', 'seconds'):,.0f} ×"
+        process = f"{middle(k, 'process'):.2f}" if k == "cohortline" else ""
+        yield (f"| {MODELS[model]} | {customers:,} | {k} | {len(runs[k])} | {middle(k, 'seconds'):.3f} | {middle(k, 'cpu_seconds'):.3f} | {ratio} | {float(likelihood):.4f} |"
+               f" {runs[k][0]['expected']:,.1f} | {process} |")
 
 
 def main():
@@ -153,36 +163,49 @@ def main():
     p.add_argument("--pymc", default=sys.executable, help="interpreter that has pymc-marketing")
     p.add_argument("--customers", type=int, nargs="*", default=[2357, 100_000, 1_000_000], help="2357: CDNOW; others are simulated")
     p.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
-    p.add_argument("--runs", type=int, default=3)
-    p.add_argument("--through", nargs="*", default=[], help="a command to start every measured process with, such as nice")
+    p.add_argument("--runs", type=int, default=3, help="rounds to add to those of earlier calls; 0: only make the table")
+    p.add_argument("--built", action="store_true", help="use the binaries of an earlier call")
     p.add_argument("--write", action="store_true", help="write RESULTS-ltv.md beside this script")
     o = p.parse_args()
     os.makedirs(o.work, exist_ok=True)
     for name, package in (("ltvfit", "./bench/ltvfit"), ("binary", "./cmd/cohortline")):
         setattr(o, name, os.path.join(o.work, name))
-        subprocess.run(["go", "build", "-trimpath", "-o", getattr(o, name), package], cwd=ROOT, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+        if not o.built:
+            subprocess.run(["go", "build", "-trimpath", "-o", getattr(o, name), package], cwd=ROOT, check=True, env={**os.environ, "CGO_ENABLED": "0"})
+    store, runs = os.path.join(o.work, "ltv-runs.json"), {}
+    if os.path.exists(store):
+        with open(store) as f:
+            runs = json.load(f)
+    for n in o.customers:
+        path = os.path.join(o.work, f"customers-{n}.parquet")
+        if not os.path.exists(path):
+            cdnow(path) if n == 2357 else simulate(n, path)
+    for _ in range(o.runs):
+        for model in o.models:
+            for n in o.customers:
+                measure(o, model, n, os.path.join(o.work, f"customers-{n}.parquet"), runs.setdefault(f"{model} {n}", {}))
+                with open(store, "w") as f:
+                    json.dump(runs, f)
+    if o.write:
+        results(o, runs)
+
+
+def results(o, runs):
+    """Writes RESULTS-ltv.md."""
     versions = [call([python, "-c", f"import importlib.metadata as m; print(', '.join(n + ' ' + m.version(n) for n in {names}))"]).strip()
                 for python, names in ((o.lifetimes, ["lifetimes", "numpy", "scipy"]), (o.pymc, ["pymc-marketing", "pymc", "pytensor"]))]
     go = call(["go", "version"]).split()[2]
     lines = ["# Results: models of lifetime value", "",
              f"Written by `bench/ltv.py` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), {platform.system()}; {go}; {'; '.join(versions)}.", "",
-             " ".join(__doc__.split("\n\n")[2].split()) + f" Medians of {o.runs} interleaved runs. *Process* is `cohortline ltv fit` from start to end: it also reads the file, computes P(no purchase) and 80 % intervals with"
-             " the uncertainty of the parameters, and writes the predictions.", "",
-             "| model | customers | contestant | seconds | CPU s | against cohortline | log-likelihood | expected in a year | process s |", "|---|---|---|---|---|---|---|---|---|"]
+             " ".join(__doc__.split("\n\n")[2].split()) + " Medians of rounds in which the contestants take turns. *Process* is `cohortline ltv fit` from start to end, in CPU seconds: it also reads the file, computes"
+             " P(no purchase), present values and 80 % intervals with the uncertainty of the parameters, and writes the predictions.", "",
+             "| model | customers | contestant | rounds | seconds | CPU s | against cohortline | log-likelihood | expected in a year | process CPU s |", "|---|---|---|---|---|---|---|---|---|---|"]
     for model in o.models:
         for n in o.customers:
-            path = os.path.join(o.work, f"customers-{n}.parquet")
-            if not os.path.exists(path):
-                cdnow(path) if n == 2357 else simulate(n, path)
-            results = measure(o, model, n, path)
-            for k, r in results.items():
-                ratio = "" if k == "cohortline" else f"{r['seconds'] / results['cohortline']['seconds']:,.0f} ×"
-                process = f"{r['whole']:.2f}" if "whole" in r else ""
-                lines.append(f"| {MODELS[model]} | {n:,} | {k} | {r['seconds']:.3f} | {r['cpu']:.3f} | {ratio} | {r['likelihood']:.4f} | {r['expected']:,.1f} | {process} |")
-                print(lines[-1], flush=True)
-    if o.write:
-        with open(os.path.join(HERE, "RESULTS-ltv.md"), "w") as f:
-            f.write("\n".join(lines) + "\n")
+            if f"{model} {n}" in runs:
+                lines += table(o, model, n, os.path.join(o.work, f"customers-{n}.parquet"), runs[f"{model} {n}"])
+    with open(os.path.join(HERE, "RESULTS-ltv.md"), "w") as f:
+        f.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
