@@ -62,6 +62,11 @@ func (c *Config) ltv(w *walk, n *yaml.Node) {
 			}
 			r.Interval = v
 		},
+		"contract": func(n *yaml.Node) {
+			if g := slices.Index(transforms.Grains[:], w.oneOf(n, "ltv.contract", transforms.Grains[:]...)); g >= 0 {
+				r.Contracts, r.Contract = true, transforms.Grain(g)
+			}
+		},
 		"by": func(n *yaml.Node) {
 			c.ltvBy = w.texts(n, "ltv.by")
 			c.ltvByNode = n
@@ -93,6 +98,9 @@ func (c *Config) shapeLTV() string {
 	}
 	r := c.LTV
 	text := r.Model + "|" + r.Horizon.String() + "|" + r.Discount.String() + "|" + r.HoldOut.String() + "|" + strconv.FormatFloat(r.Interval, 'g', -1, 64)
+	if r.Contracts {
+		text += "|contract " + transforms.Grains[r.Contract]
+	}
 	for _, d := range r.By {
 		text += "|" + c.Dimensions[d]
 	}
