@@ -41,9 +41,12 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 	return c
 }
 
-// fillSpread computes the spread at every few of the ages; it changes slowly.
+// fillSpread computes the spread at every other of the ages; it changes slowly.
 func (k *curveGroup) fillSpread(young Living, t float64) {
-	const every = 4
+	every := 2
+	if len(k.ages.ages) < 16 { // a rare frequency, whose ages lie far apart
+		every = 1
+	}
 	k.spread = make([]float64, len(k.ages.ages))
 	before := 0
 	for i, age := range k.ages.ages {
