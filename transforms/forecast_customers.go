@@ -57,12 +57,21 @@ type forecastCustomer struct {
 	worth worth
 }
 
-// customer is the customer of a place among the rows of all groups.
-func (f *Forecasts) customer(place uint32, h *history) forecastCustomer {
-	g := 0
-	for g+1 < len(f.base.Groups) && f.base.Groups[g+1].from <= place {
-		g++
+// groupAt is the group of a place among the rows of all groups.
+func (f *Forecasts) groupAt(place uint32) int {
+	from, to := 0, len(f.base.Groups)-1
+	for from < to {
+		if middle := (from + to + 1) / 2; f.base.Groups[middle].from <= place {
+			from = middle
+		} else {
+			to = middle - 1
+		}
 	}
+	return from
+}
+
+// customer is the customer of a place.
+func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
 	group := &f.base.Groups[g]
 	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
 	if row := int(place - group.from); c.fit.forecast != nil {
@@ -73,9 +82,15 @@ func (f *Forecasts) customer(place uint32, h *history) forecastCustomer {
 	return c
 }
 
-// neverLost says whether the model takes a customer for alive by assumption.
-func neverLost(model string, frequency int) bool {
-	return model == "nbd" || model == "bg_nbd" && frequency == 0
+// value is the value of the customer of a place.
+func (f *Forecasts) value(g int, place uint32, h *history) (ltv.CustomerValue, worth) {
+	group, w := &f.base.Groups[g], f.base.worths(h)
+	row := int(place - group.from)
+	if forecast := f.segments[g].forecast; forecast != nil {
+		return forecast.Value(row, schemas.SumFloat(w.repeat)), w
+	}
+	r := &group.Purchases.Rows()[row]
+	return ltv.CustomerValue{Frequency: r.Frequency, Age: r.Age}, w
 }
 
 // row fills a row of customer_ltv.
@@ -86,7 +101,7 @@ func (f *Forecasts) row(r *ForecastRow, id []byte, c *forecastCustomer, ranks *v
 		r.Note = schemas.Some(noteNoFit)
 		return
 	}
-	if neverLost(c.fit.model, c.Frequency) {
+	if c.fit.fits[c.fit.chosen].candidate.AssumesAlive(c.RFM) {
 		r.Note = schemas.Some(noteNeverLost)
 	} else {
 		r.Alive = schemas.Some(c.Alive)
@@ -121,21 +136,16 @@ func tier(percentile float64) string {
 // be read more than once.
 type Histories func() iter.Seq2[[]byte, error]
 
-// Customers is the table customer_ltv. The histories are read twice: a percentile needs all
-// customers.
+// Customers is the table customer_ltv. Look must have been called with the same histories.
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
-		ranks, err := f.rank(histories)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
 		for b, err := range histories() {
 			if err == nil {
-				err = f.each(b, func(h *history, c *forecastCustomer) {
+				err = f.each(b, func(h *history, group int, place uint32) {
+					c := f.customer(group, place, h)
 					r := e.Row()
-					f.row(r, h.id, c, ranks)
+					f.row(r, h.id, &c, f.ranks)
 					e.Append(r)
 				})
 			}
@@ -156,34 +166,42 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
-// rank ranks the values of all customers.
-func (f *Forecasts) rank(histories Histories) (*valueRanks, error) {
-	ranks := newValueRanks()
+// Look goes once through all customers, for what needs all of them: the percentiles of
+// customer_ltv, and cohort_ltv_forecast where it is wanted.
+func (f *Forecasts) Look(histories Histories, cohorts bool) error {
+	f.ranks = newValueRanks()
+	if cohorts {
+		f.cohorts = newCohortForecast(f)
+	}
 	for b, err := range histories() {
 		if err == nil {
-			err = f.each(b, func(_ *history, c *forecastCustomer) {
-				if c.HasValue {
-					ranks.add(c.Value)
+			err = f.each(b, func(h *history, group int, place uint32) {
+				v, worth := f.value(group, place, h)
+				if v.HasValue {
+					f.ranks.add(v.Value)
+				}
+				if cohorts {
+					f.cohorts.add(h, group, &v, worth.total)
 				}
 			})
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	ranks.sum()
-	return ranks, nil
+	f.ranks.sum()
+	return nil
 }
 
 // each calls for every customer of a record.
-func (f *Forecasts) each(b []byte, do func(h *history, c *forecastCustomer)) error {
+func (f *Forecasts) each(b []byte, do func(h *history, group int, place uint32)) error {
 	r := readHistories(b, len(f.base.s.Dimensions))
 	for r.next() {
 		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
 			return errDamaged
 		}
-		c := f.customer(f.base.places[r.worker][r.h.row], &r.h)
-		do(&r.h, &c)
+		place := f.base.places[r.worker][r.h.row]
+		do(&r.h, f.groupAt(place), place)
 	}
 	if r.bad {
 		return errDamaged

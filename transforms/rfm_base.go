@@ -28,6 +28,7 @@ type Group struct {
 	Name      string // all, or channel=search, country=DE
 	Purchases *ltv.Summary
 	Spend     *ltv.SpendSummary
+	contracts contractCounts
 	key       groupKey
 	from      uint32 // place of its first row among those of all groups
 }
@@ -58,6 +59,11 @@ func NewBase(s Settings, parts []*RFM, segments [][]string) (*Base, error) {
 	slices.SortFunc(b.Groups, func(x, y Group) int { return strings.Compare(x.Name, y.Name) })
 	for i := range b.Groups {
 		numbers[b.Groups[i].key] = uint32(i)
+	}
+	for _, p := range parts {
+		for g := range p.contracts {
+			b.Groups[numbers[p.groups.keys[g]]].contracts.merge(&p.contracts[g])
+		}
 	}
 	if err := b.summarise(parts, numbers); err != nil {
 		return nil, err
@@ -92,11 +98,12 @@ func (b *Base) summarise(parts []*RFM, numbers map[groupKey]uint32) error {
 			groups[i] = append(groups[i], numbers[k])
 		}
 		b.places[i] = make([]uint32, len(p.rows.rows))
-		for r, row := range p.rows.rows {
-			g := groups[i][row.group]
+		for r := range p.rows.rows {
+			k := &p.rows.rows[r].key
+			g := groups[i][k.group]
 			b.places[i][r] = uint32(len(lists[g]))
-			lists[g] = append(lists[g], ltv.Row{Customers: float64(row.customers), RFM: ltv.RFM{
-				Frequency: int(row.frequency), Recency: float64(row.recency) / daysPerWeek, Age: float64(row.age) / daysPerWeek}})
+			lists[g] = append(lists[g], ltv.Row{Customers: float64(p.rows.rows[r].value), RFM: ltv.RFM{
+				Frequency: int(k.frequency), Recency: float64(k.recency) / daysPerWeek, Age: float64(k.age) / daysPerWeek}})
 		}
 	}
 	at := make([][]int32, len(lists))
@@ -112,8 +119,8 @@ func (b *Base) summarise(parts []*RFM, numbers map[groupKey]uint32) error {
 		lists[g] = nil
 	}
 	for i, p := range parts {
-		for r, row := range p.rows.rows {
-			g := groups[i][row.group]
+		for r := range p.rows.rows {
+			g := groups[i][p.rows.rows[r].key.group]
 			b.places[i][r] = b.Groups[g].from + uint32(at[g][b.places[i][r]])
 		}
 		p.rows = rfmTable{}
@@ -130,18 +137,18 @@ func (b *Base) summariseSpend(parts []*RFM, numbers map[groupKey]uint32) error {
 			table = &p.margin
 		}
 		for _, x := range table.rows {
-			x.group = numbers[p.groups.keys[x.group]]
-			sums.merge(x)
+			x.key.group = numbers[p.groups.keys[x.key.group]]
+			sums.merge(x.key, x.value)
 		}
 		p.net, p.margin = spendTable{}, spendTable{}
 	}
 	lists := make([][]ltv.SpendRow, len(b.Groups))
 	for _, x := range sums.rows {
 		mean := 0.0
-		if x.mean != noSpend {
-			mean = schemas.SumRatio(x.total, int64(x.customers)*int64(x.frequency))
+		if x.key.mean != noSpend {
+			mean = schemas.SumRatio(x.value.total, int64(x.value.customers)*int64(x.key.frequency))
 		}
-		lists[x.group] = append(lists[x.group], ltv.SpendRow{Spend: ltv.Spend{Count: int(x.frequency), Mean: mean}, Customers: float64(x.customers)})
+		lists[x.key.group] = append(lists[x.key.group], ltv.SpendRow{Spend: ltv.Spend{Count: int(x.key.frequency), Mean: mean}, Customers: float64(x.value.customers)})
 	}
 	for g, rows := range lists {
 		var err error

@@ -7,58 +7,64 @@ import (
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// rfmKey is what the models of purchases know of a customer; times in days.
-type rfmKey struct{ group, frequency, recency, age uint32 }
-
-// rfmRow is a key with the number of customers that have it.
-type rfmRow struct {
-	rfmKey
-	customers uint32
+// hashed is a key that tells its hash, whose leading bits are spread well.
+type hashed interface {
+	comparable
+	hash() uint64
 }
 
-// rfmTable counts customers by key: an open-addressing index over rows in the order in
+// tally holds a value for each key: an open-addressing index over rows in the order in
 // which they came, whose places are their names from then on.
-type rfmTable struct {
+type tally[K hashed, V any] struct {
 	slots []uint32 // place + 1; 0: free; a power of two of them
-	rows  []rfmRow
+	rows  []tallied[K, V]
 }
 
-func (k *rfmKey) hash() uint64 {
-	h := (uint64(k.group)<<32 | uint64(k.frequency)) * 0x9E3779B97F4A7C15
-	return (h ^ h>>29 ^ (uint64(k.recency)<<32 | uint64(k.age))) * 0xD6E8FEB86659FD93
+type tallied[K hashed, V any] struct {
+	key   K
+	value V
 }
 
-// count adds a customer and returns the place of its row.
-func (t *rfmTable) count(k rfmKey) uint32 {
+// place is the place of the row of a key, a new one if there is none.
+func (t *tally[K, V]) place(k K) uint32 {
 	if 4*len(t.rows) >= 3*len(t.slots) {
-		t.grow()
+		t.slots = make([]uint32, max(1<<10, 2*len(t.slots)))
+		for r := range t.rows {
+			t.slots[t.slot(t.rows[r].key)] = uint32(r + 1)
+		}
 	}
-	i := t.place(&k)
+	i := t.slot(k)
 	if t.slots[i] == 0 {
-		t.rows = append(t.rows, rfmRow{k, 0})
+		t.rows = append(t.rows, tallied[K, V]{key: k})
 		t.slots[i] = uint32(len(t.rows))
 	}
-	r := t.slots[i] - 1
-	t.rows[r].customers++
-	return r
+	return t.slots[i] - 1
 }
 
-// place is the slot of a key, or the free one where it belongs.
-func (t *rfmTable) place(k *rfmKey) int {
+// slot is the slot of a key, or the free one where it belongs.
+func (t *tally[K, V]) slot(k K) int {
 	mask := len(t.slots) - 1
 	i := int(k.hash() >> (64 - bits.Len(uint(mask))))
-	for t.slots[i] != 0 && t.rows[t.slots[i]-1].rfmKey != *k {
+	for t.slots[i] != 0 && t.rows[t.slots[i]-1].key != k {
 		i = (i + 1) & mask
 	}
 	return i
 }
 
-func (t *rfmTable) grow() {
-	t.slots = make([]uint32, max(1<<10, 2*len(t.slots)))
-	for r := range t.rows {
-		t.slots[t.place(&t.rows[r].rfmKey)] = uint32(r + 1)
-	}
+func mix(a, b uint64) uint64 {
+	h := a * 0x9E3779B97F4A7C15
+	return (h ^ h>>29 ^ b) * 0xD6E8FEB86659FD93
 }
+
+// rfmKey is what the models of purchases know of a customer; times in days.
+type rfmKey struct{ group, frequency, recency, age uint32 }
+
+func (k rfmKey) hash() uint64 {
+	return mix(uint64(k.group)<<32|uint64(k.frequency), uint64(k.recency)<<32|uint64(k.age))
+}
+
+// rfmTable counts customers by key.
+type rfmTable = tally[rfmKey, uint32]
 
 // spendKey is what the model of spend knows of a customer: the frequency, and the mean
 // value to one part in 512, which leaves a shop with some ten thousand rows. The mean of
@@ -70,23 +76,18 @@ type spendKey struct {
 
 const noSpend = math.MinInt32
 
+func (k spendKey) hash() uint64 {
+	return mix(uint64(k.group)<<32|uint64(k.frequency), uint64(uint32(k.mean)))
+}
+
 // spent is the customers of a key and what they have spent together.
 type spent struct {
-	spendKey
 	customers uint32
 	total     schemas.Sum
 }
 
-// spendTable adds up customers by key, like rfmTable.
-type spendTable struct {
-	slots []uint32
-	rows  []spent
-}
-
-func (k *spendKey) hash() uint64 {
-	h := (uint64(k.group)<<32 | uint64(k.frequency)) * 0x9E3779B97F4A7C15
-	return (h ^ h>>29 ^ uint64(uint32(k.mean))) * 0xD6E8FEB86659FD93
-}
+// spendTable adds up customers by key.
+type spendTable struct{ tally[spendKey, spent] }
 
 // add adds a customer whose order-days after the first were worth so much.
 func (t *spendTable) add(group, frequency uint32, repeat schemas.Sum) {
@@ -98,37 +99,12 @@ func (t *spendTable) add(group, frequency uint32, repeat schemas.Sum) {
 		// All numbers of one sign sort by their bits: the leading ones are the exponent and nine of the mantissa.
 		k.mean = int32(math.Float64bits(schemas.SumRatio(repeat, int64(frequency))) >> 43)
 	}
-	t.merge(spent{k, 1, repeat})
+	t.merge(k, spent{1, repeat})
 }
 
 // merge adds customers of one key.
-func (t *spendTable) merge(x spent) {
-	if 4*len(t.rows) >= 3*len(t.slots) {
-		t.grow()
-	}
-	i := t.place(&x.spendKey)
-	if t.slots[i] == 0 {
-		t.rows = append(t.rows, x)
-		t.slots[i] = uint32(len(t.rows))
-		return
-	}
-	r := &t.rows[t.slots[i]-1]
+func (t *spendTable) merge(k spendKey, x spent) {
+	r := &t.rows[t.place(k)].value
 	r.customers += x.customers
 	r.total = r.total.Add(x.total)
-}
-
-func (t *spendTable) place(k *spendKey) int {
-	mask := len(t.slots) - 1
-	i := int(k.hash() >> (64 - bits.Len(uint(mask))))
-	for t.slots[i] != 0 && t.rows[t.slots[i]-1].spendKey != *k {
-		i = (i + 1) & mask
-	}
-	return i
-}
-
-func (t *spendTable) grow() {
-	t.slots = make([]uint32, max(1<<10, 2*len(t.slots)))
-	for r := range t.rows {
-		t.slots[t.place(&t.rows[r].spendKey)] = uint32(r + 1)
-	}
 }
