@@ -6,7 +6,7 @@
 
 Timed is what all of them do: from columns in memory to a fitted model, the probability to be alive and the expected purchases in a year
 of every customer. Start, imports and reading are left out, and so is what pymc-marketing compiles, by a fit that is not counted.
-The log-likelihoods of all are computed from their parameters by lifetimes' own functions.
+The log-likelihoods of all are computed from their parameters by lifetimes' own functions; some of its parameters give no number.
 """
 import argparse, datetime, json, os, platform, statistics, subprocess, sys, time
 
@@ -145,14 +145,15 @@ def measure(o, model, customers, path, runs):
 def table(o, model, customers, path, runs):
     """The rows of a model and a number of customers. No time counts when somebody's log-likelihood is better than ours."""
     scores = call([o.lifetimes, __file__, "--score", model, path], input=json.dumps([r[0]["parameters"] for r in runs.values()])).split()
-    best, ours = max(map(float, scores)), float(scores[list(runs).index("cohortline")])
-    if ours < best - 1e-9 * abs(best):
+    scores = [float(s) for s in scores]
+    best, ours = max(s for s in scores if s == s), scores[list(runs).index("cohortline")]
+    if not ours >= best - 1e-9 * abs(best):
         sys.exit(f"{model}, {customers:,} customers: the log-likelihood {ours} is below {best}: its time does not count")
     middle = lambda k, column: statistics.median(r[column] for r in runs[k])
     for k, likelihood in zip(runs, scores):
         ratio = "" if k == "cohortline" else f"{middle(k, 'seconds') / middle('cohortline', 'seconds'):,.0f} ×"
         process = f"{middle(k, 'process'):.2f}" if k == "cohortline" else ""
-        yield (f"| {MODELS[model]} | {customers:,} | {k} | {len(runs[k])} | {middle(k, 'seconds'):.3f} | {middle(k, 'cpu_seconds'):.3f} | {ratio} | {float(likelihood):.4f} |"
+        yield (f"| {MODELS[model]} | {customers:,} | {k} | {len(runs[k])} | {middle(k, 'seconds'):.3f} | {middle(k, 'cpu_seconds'):.3f} | {ratio} | {f'{likelihood:.4f}' if likelihood == likelihood else 'no number'} |"
                f" {runs[k][0]['expected']:,.1f} | {process} |")
 
 

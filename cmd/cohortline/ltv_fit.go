@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/cohortline/cohortline/jobs"
@@ -26,7 +27,7 @@ func (p *program) ltvFitCommand() *cli.Command {
 			if err := checkOut(c.String("out")); err != nil {
 				return err
 			}
-			f, err := p.fit(c, c.Args().First())
+			f, err := p.fit(c, c.Args().First(), nil)
 			if err != nil {
 				return err
 			}
@@ -60,8 +61,9 @@ type fitting struct {
 // errNoFit is the cause when no model has a usable fit.
 var errNoFit = errors.New("no model has a usable fit")
 
-// fit reads customers, fits what --model allows and makes the forecast.
-func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
+// fit reads customers, fits what --model allows and makes the forecast: with a published fit
+// its model, to its customers.
+func (p *program) fit(c *cli.Context, file string, published *jobs.PublishedFit) (*fitting, error) {
 	if err := choices(c, "output", "log-format"); err != nil {
 		return nil, err
 	}
@@ -80,6 +82,10 @@ func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
 	done := observe.Stage("read", "customers")
 	if f.Summaries, err = p.summaries(c, file); err != nil {
 		return nil, err
+	}
+	if published != nil {
+		f.candidates = slices.DeleteFunc(f.candidates, func(k ltv.Candidate) bool { return k.Name != published.Model })
+		published.Of(f.Summaries)
 	}
 	f.valuation.Unit = f.Unit
 	customers := int64(len(f.IDs))
