@@ -52,14 +52,21 @@ func candidates(c *cli.Context) ([]ltv.Candidate, error) {
 	if name == autoModel {
 		return all, nil
 	}
-	names := []string{autoModel}
 	for _, k := range all {
 		if k.Name == name {
 			return []ltv.Candidate{k}, nil
 		}
+	}
+	return nil, &usageError{fmt.Errorf("--model: there is no model %q%s", name, jobs.Suggest(strings.ToLower(name), modelNames()))}
+}
+
+// modelNames are the values of --model.
+func modelNames() []string {
+	names := []string{autoModel}
+	for _, k := range ltv.Candidates() {
 		names = append(names, k.Name)
 	}
-	return nil, &usageError{fmt.Errorf("--model: there is no model %q%s", name, jobs.Suggest(strings.ToLower(name), names))}
+	return names
 }
 
 // intervalFlag is the probability of the intervals.
