@@ -66,6 +66,8 @@ func (r *run) ltvTable(name string) (schemas.Data, bool) {
 		return schemas.Encode(schemas.ModelFits, r.forecasts.Fits()), true
 	case "cohort_ltv_forecast":
 		return schemas.Encode(schemas.CohortLTVForecast, r.forecasts.Cohorts(r.ledger.Segments())), true
+	case "contract_retention":
+		return schemas.Encode(schemas.ContractRetention, r.forecasts.Contracts()), true
 	case "model_backtests":
 		return schemas.Encode(schemas.ModelBacktests, r.forecasts.Backtests()), true
 	}

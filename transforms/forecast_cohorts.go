@@ -73,7 +73,7 @@ func newCohortForecast(f *Forecasts) *cohortForecast {
 func days(weeks float64) int { return int(math.Round(weeks * daysPerWeek)) }
 
 // add adds a customer of a group.
-func (c *cohortForecast) add(h *history, group int, x *forecastCustomer) {
+func (c *cohortForecast) add(h *history, group int, x *ltv.CustomerValue, historic schemas.Sum) {
 	k := forecastKey{group: uint32(group), frequency: uint32(x.Frequency), atom: c.atoms[days(x.Age)]}
 	value, square := x.Alive*x.Spend, 0.0
 	unknown := int64(0)
@@ -90,7 +90,7 @@ func (c *cohortForecast) add(h *history, group int, x *forecastCustomer) {
 		n := &c.table.rows[c.table.place(k)].value
 		n.customers++
 		n.days += int64(x.Frequency) + 1
-		n.historic = n.historic.Add(x.worth.total)
+		n.historic = n.historic.Add(historic)
 		n.alive += x.Alive
 		n.value += value
 		n.age += x.Alive * x.Age
