@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/landing"
 	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
@@ -21,15 +22,21 @@ import (
 type Options struct {
 	AsOf          time.Time // exclusive instant
 	IntervalStart *time.Time
-	Threads       int           // 0: one per processor
-	Memory        int64         // bytes that the run may use; 0: a quarter of the machine's or control group's
-	TempDir       string        // for rows that memory has no room for; empty: the system's
-	AllowShrink   bool          // publish even if far fewer customers or orders are left than before
-	Lease         time.Duration // how long a dead run keeps others away; 0: pipeline.DefaultLease
-	Store         store.Store   // where to publish; nil: what the configuration names
+	KnownAt       *time.Time             // only read what was received by then; nil: what there is
+	Inputs        []pipeline.InputRecord // read exactly these, as Past says; nil: what the sources list
+	Landing       store.Store            // where Inputs were recorded; nil: Store
+	Bases         []string               // folders where relative paths of Inputs may begin, before the configuration's
+	Threads       int                    // 0: one per processor
+	Memory        int64                  // bytes that the run may use; 0: a quarter of the machine's or control group's
+	TempDir       string                 // for rows that memory has no room for; empty: the system's
+	AllowShrink   bool                   // publish even if far fewer customers or orders are left than before
+	Lease         time.Duration          // how long a dead run keeps others away; 0: pipeline.DefaultLease
+	Store         store.Store            // where to publish; nil: what the configuration names
 	CodeVersion   string
 	Observe       pipeline.Observer
-	Now           func() time.Time // clock of started_at, ended_at and leases; it enters no result
+	Now           func() time.Time // clock of started_at, ended_at, leases and landing; it enters no result
+
+	trustLanding bool // tests: checksums of what was landed are not looked at
 }
 
 // Summary is what a run has to say once it has ended.
@@ -37,6 +44,7 @@ type Summary struct {
 	RunID           string                  `json:"run_id"`
 	Status          string                  `json:"status"` // succeeded, or unchanged when the same result was already published
 	AsOf            time.Time               `json:"as_of"`
+	KnownAt         *time.Time              `json:"known_at,omitempty"`
 	Output          string                  `json:"output"`
 	RowsIn          int64                   `json:"rows_in"`
 	RowsRejected    int64                   `json:"rows_rejected"`
@@ -64,21 +72,28 @@ type run struct {
 	orders  []pipeline.Input
 	fx      []pipeline.Input
 	records []pipeline.InputRecord
+	copies  *landing.Copies
+	listing landing.Listing // what the sources have now
 	id      string
 
-	rates     []schemas.Rate
-	fxRows    int64
-	conflicts int64 // days for which a currency came with two rates
-	rejects   []schemas.Reject
-	extracted *pipeline.Extracted
-	ledger    *transforms.Ledger
-	settings  transforms.Settings
-	metrics   *transforms.Metrics
-	histories *spool            // of the customers, for customer_ltv
-	gathered  []*transforms.RFM // by worker of the fold
-	forecasts *transforms.Forecasts
-	checks    []transforms.CheckRow
-	summary   Summary
+	rates        []schemas.Rate
+	fxRows       int64
+	conflicts    int64 // days for which a currency came with two rates
+	rejects      []schemas.Reject
+	extracted    *pipeline.Extracted
+	ledger       *transforms.Ledger
+	dates        []int64                                               // as-of instants of a backfill; nil: there is only that of the options
+	dated        *transforms.Counts                                    // of a date of a backfill
+	date         int                                                   // its index among dates
+	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
+	settings     transforms.Settings
+	metrics      *transforms.Metrics
+	streamed     streamed
+	histories    *spool            // of the customers, for customer_ltv
+	gathered     []*transforms.RFM // by worker of the fold
+	forecasts    *transforms.Forecasts
+	checks       []transforms.CheckRow
+	summary      Summary
 }
 
 // Cohorts is the job: from the configured exports to published tables. Read it from top
@@ -94,6 +109,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if m, err := pipeline.Published(ctx, r.output, key, c.Tables); err != nil {
 		return nil, err
 	} else if m != nil {
+		if err := r.record(ctx); err != nil {
+			return nil, err
+		}
 		return r.unchanged(m), nil
 	}
 	publication, err := pipeline.OpenPublication(ctx, r.output, key)
@@ -106,6 +124,9 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	} else if m != nil {
 		return r.unchanged(m), nil
 	}
+	if err := r.land(ctx); err != nil { // inputs that are to be kept are copied
+		return nil, err
+	}
 	if err := r.extract(ctx); err != nil { // files → canonical orders, rejects
 		return nil, err
 	}
@@ -115,6 +136,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
+	defer r.streamed.Wait()
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
@@ -156,36 +178,28 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	r := &run{c: c, o: o, start: o.Now(), output: o.Store}
-	if err := r.list(ctx); err != nil {
-		return nil, errors.Join(err, r.close())
-	}
 	var err error
-	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
-		return nil, errors.Join(err, r.close())
-	}
 	if r.output == nil {
 		if r.output, err = store.Open(ctx, c.Output); err != nil {
 			return nil, errors.Join(err, r.close())
 		}
 	}
-	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, r.records)
-	asOf := o.AsOf.UnixMicro()
-	calendar := transforms.NewCalendar(c.Zone, c.WeekStart)
-	r.settings = transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+	if err := r.list(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	if r.memory, err = planMemory(o.Memory, r.expectRows(), o.Threads); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	r.id = pipeline.RunID(c.Job, o.CodeVersion, c.Fingerprint(), o.AsOf, o.IntervalStart, o.KnownAt, r.records)
+	r.settle()
 	return r, nil
 }
 
-// list finds the inputs and records them.
-func (r *run) list(ctx context.Context) (err error) {
-	if r.orders, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "orders"); err != nil {
-		return err
-	}
-	if r.fx, err = pipeline.ListInputs(ctx, &r.stores, r.c.Dir, r.c.Sources, "fx"); err != nil {
-		return err
-	}
-	r.records, err = pipeline.RecordInputs(ctx, slices.Concat(r.orders, r.fx))
-	return err
+// settingsAt are the parameters of the metrics of a date.
+func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
+	asOf := at.UnixMicro()
+	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
+		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
 }
 
 // partition is the folder of the result below each table.
@@ -213,16 +227,13 @@ func (r *run) extract(ctx context.Context) error {
 	env := r.mapEnv()
 	rates := transforms.NewRates(r.c.Currency, r.rates)
 	r.conflicts = rates.Conflicts
-	rules := transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
-		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err}
+	rules := r.rules(ctx, env, rates)
 	for _, in := range r.orders {
 		if int(in.Source) == len(rules.Namespaces) {
 			rules.Namespaces = append(rules.Namespaces, in.Spec.Namespace)
 		}
 		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
 	}
-	rules.ExpectRows, rules.Memory = r.expectRows(), r.memory.rows
-	rules.Scratch = func() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
 	r.ledger = transforms.NewLedger(rules)
 	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
 	if err != nil {
@@ -234,6 +245,21 @@ func (r *run) extract(ctx context.Context) error {
 	}
 	done(r.extracted.RowsRead, "rows read")
 	return nil
+}
+
+// rules are the rules of the ledger, but for the sources and files that it is given.
+func (r *run) rules(ctx context.Context, env pipeline.MapEnv, rates *transforms.Rates) transforms.Rules {
+	return transforms.Rules{Settings: r.settings, DropFullyRefunded: r.c.DropFullyRefunded, MatchID: r.c.MatchID, MatchEmail: r.c.MatchEmail,
+		PrivacyKey: r.c.PrivacyKey, Interns: env.Interns, Rates: rates, Threads: r.o.Threads, Stop: ctx.Err, Dates: r.dates,
+		ExpectRows: r.expectRows(), Memory: r.memory.rows, Scratch: r.scratch}
+}
+
+// scratch opens a file for what memory has no room for.
+func (r *run) scratch() (transforms.Scratch, error) { return pipeline.OpenScratch(r.o.TempDir) }
+
+// settle fills in what the tables need to know of calendar and as-of instant.
+func (r *run) settle() {
+	r.settings = settingsAt(r.c, transforms.NewCalendar(r.c.Zone, r.c.WeekStart), r.o.AsOf)
 }
 
 // expectRows guesses the number of order rows from the size of the files.
@@ -260,28 +286,74 @@ func (r *run) resolve() error {
 	return nil
 }
 
-// fold walks the customers; the tables that list them are written on the way.
+// streamed is what goes on beside the steps after the fold: the tables that list customers
+// are written to their ends, and the rows given back.
+type streamed struct {
+	sync.WaitGroup
+	failures []error
+}
+
+// end waits and returns the first failure.
+func (s *streamed) end() error {
+	s.Wait()
+	for _, err := range s.failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold walks the customers; the tables that list them are written on the way, and have been
+// when streamed ends.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
+	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
+	if err != nil {
+		return err
+	}
+	r.streamed.Go(func() { r.streamed.failures[len(transforms.StreamedTables)] = r.ledger.Close() })
+	r.metrics = workers[0]
+	for _, m := range workers[1:] {
+		r.metrics.Merge(m)
+	}
+	for _, m := range workers {
+		r.gathered = append(r.gathered, m.RFM)
+	}
+	done(r.counts().Customers, "customers")
+	if r.counts().Purchases == 0 {
+		r.warn(emptyWarning)
+	}
+	return nil
+}
+
+const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
+
+// stream walks the customers by a fold and writes the published tables that list them, which
+// are whole when streamed has ended. It returns what every worker has gathered for the tables named.
+func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
+		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
+	})
 	streams := make([]*stream, len(transforms.StreamedTables))
-	var writers sync.WaitGroup
-	failures := make([]error, len(streams))
+	r.streamed.failures = make([]error, len(streams)+1)
+	failures := r.streamed.failures
 	for i, name := range transforms.StreamedTables {
-		if !slices.Contains(r.c.Tables, name) {
+		if !slices.Contains(tables, name) {
 			continue
 		}
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		writers.Go(func() {
+		r.streamed.Go(func() {
 			defer s.leave() // also when the table cannot be begun
 			_, failures[i] = p.Write(ctx, s.data())
 		})
 	}
 	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
 	var workers []*transforms.Metrics
-	err := r.ledger.Fold(func() transforms.Visitor {
-		m := transforms.NewMetrics(r.settings, r.computed(), r.ledger.Segments)
+	err := fold(func() transforms.Visitor {
+		m := transforms.NewMetrics(r.settings, tables, r.ledger.Segments)
 		if m.RFM != nil {
 			m.RFM.Worker = len(workers)
 		}
@@ -311,31 +383,31 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 			s.close(err)
 		}
 	}
-	writers.Wait()
+	if err != nil {
+		if f := r.streamed.end(); f != nil { // why the fold could not go on
+			err = f
+		}
+		return nil, r.largePartition(err)
+	}
+	return workers, nil
+}
+
+// largePartition says what to do where the orders of a customer do not fit the memory; other
+// errors it returns as they are.
+func (r *run) largePartition(err error) error {
 	var large *transforms.PartitionError
 	if errors.As(err, &large) {
 		return &MemoryError{fmt.Sprintf("%s\nallow more --memory (now %s), or look whether a placeholder stands where ids should be", err, FormatBytes(r.memory.total))}
 	}
-	for _, f := range failures {
-		if f != nil {
-			return f
-		}
+	return err
+}
+
+// counts are what has been counted of the orders and customers of the run.
+func (r *run) counts() transforms.Counts {
+	if r.dated != nil {
+		return *r.dated
 	}
-	if err != nil {
-		return err
-	}
-	r.metrics = workers[0]
-	for _, m := range workers[1:] {
-		r.metrics.Merge(m)
-	}
-	for _, m := range workers {
-		r.gathered = append(r.gathered, m.RFM)
-	}
-	done(r.ledger.Counts().Customers, "customers")
-	if r.ledger.Counts().Purchases == 0 {
-		r.warn("no purchase lies before the as-of instant: the tables of this date are empty")
-	}
-	return nil
+	return r.ledger.Counts()
 }
 
 // computed lists the tables whose accumulators are needed: the published ones and those

@@ -31,6 +31,8 @@ var ConfigSchema []byte
 // Config is a checked configuration: every name is known and every default filled in.
 type Config struct {
 	Path              string // of the file
+	Text              string // of the document, references not replaced
+	References        string // SHA-256 of what the references stand for, keyed by the text; empty: there are none
 	Dir               string // its folder; relative paths start there
 	Job               string
 	Timezone          string
@@ -87,7 +89,7 @@ func ParseConfig(path string, data []byte, env func(string) (string, bool)) (*Co
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, &ConfigError{path, []string{"holds more than one document (---): keep one"}}
 	}
-	c := &Config{Path: path, Dir: dir, Job: "cohorts", WeekStart: time.Monday, Grains: []transforms.Grain{transforms.Month},
+	c := &Config{Path: path, Text: string(data), Dir: dir, Job: "cohorts", WeekStart: time.Monday, Grains: []transforms.Grain{transforms.Month},
 		MatchID: true, MatchEmail: true, MaxRejectShare: 0.01, MaxShrink: 0.5}
 	w := &walk{dir: dir, env: env}
 	if len(root.Content) == 0 {
@@ -100,6 +102,7 @@ func ParseConfig(path string, data []byte, env func(string) (string, bool)) (*Co
 	if len(w.mistakes) > 0 {
 		return nil, &ConfigError{path, w.mistakes}
 	}
+	c.References = w.references(data)
 	return c, nil
 }
 

@@ -47,7 +47,7 @@ func (c *Config) source(w *walk, n *yaml.Node) pipeline.SourceSpec {
 		"grain":  func(n *yaml.Node) { s.Grain = w.oneOf(n, "grain", "order", "line") },
 		"filter": func(n *yaml.Node) { s.Filter = w.text(n, "filter") },
 		"landing": func(n *yaml.Node) {
-			s.Landing = w.oneOf(n, "landing", "reference")
+			s.Landing = w.oneOf(n, "landing", "reference", "copy")
 		},
 		"columns": func(n *yaml.Node) { later = append(later, func() { s.Columns = columns(w, n, s.Table) }) },
 		"values":  func(n *yaml.Node) { later = append(later, func() { s.Values = values(w, n, s.Table) }) },

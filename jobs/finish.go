@@ -102,7 +102,7 @@ func (r *run) sortedRejects() []schemas.Reject {
 // check verifies the accounting identities over the tables that are computed.
 func (r *run) check() error {
 	done := r.o.Observe.Stage("check", "accounting identities")
-	counts, segments := r.ledger.Counts(), r.ledger.Segments()
+	counts, segments := r.counts(), r.ledger.Segments()
 	validation := int64(len(r.extracted.Rejects))
 	r.checks = append(r.checks, transforms.CheckRows(r.rowsIn(), validation, counts)...)
 	if len(r.rates) > 0 {
@@ -166,6 +166,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := r.streamed.end(); err != nil {
+		return err
+	}
 	done(int64(len(p.Outputs())), "tables")
 	return nil
 }
@@ -213,11 +216,14 @@ type runRow struct {
 // publish writes the table runs and commits.
 func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("publish", r.c.Output)
+	if err := r.record(ctx); err != nil {
+		return err
+	}
 	for i := range r.records {
 		r.records[i].Rows = r.extracted.Rows[r.records[i].Path]
 	}
-	counts := r.ledger.Counts()
-	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(),
+	counts := r.counts()
+	m := &pipeline.Manifest{Version: 1, RunID: r.id, Job: r.c.Job, IntervalStart: r.o.IntervalStart, IntervalEnd: r.o.AsOf.UTC(), AsOf: r.o.AsOf.UTC(), KnownAt: r.o.KnownAt,
 		Partition: r.partition(), ConfigSHA256: r.c.Fingerprint(), CodeVersion: r.o.CodeVersion, Inputs: r.records, Outputs: p.Outputs(), RowsIn: r.rowsIn(),
 		RowsRejected: r.orderRejects(), StartedAt: r.start.UTC().Truncate(time.Microsecond), EndedAt: r.o.Now().UTC().Truncate(time.Microsecond), Orders: counts.Orders, Customers: counts.Customers, Status: pipeline.Succeeded}
 	if slices.Contains(r.c.Tables, "runs") {
@@ -242,6 +248,10 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 		}
 		m.Outputs = p.Outputs()
 	}
+	var err error
+	if m.Restated, err = r.restated(ctx, p); err != nil {
+		return err
+	}
 	if err := p.Commit(ctx, m); err != nil {
 		return err
 	}
@@ -253,7 +263,7 @@ func (r *run) publish(ctx context.Context, p *pipeline.Publication) error {
 // summarise fills the summary from the manifest and what was counted.
 func (r *run) summarise(m *pipeline.Manifest, status string) {
 	s := &r.summary
-	s.RunID, s.Status, s.AsOf, s.Output, s.Tables = m.RunID, status, m.AsOf, r.c.Output, m.Outputs
+	s.RunID, s.Status, s.AsOf, s.KnownAt, s.Output, s.Tables = m.RunID, status, m.AsOf, m.KnownAt, r.c.Output, m.Outputs
 	s.RowsIn, s.RowsRejected, s.Seconds = m.RowsIn, m.RowsRejected, r.o.Now().Sub(r.start).Seconds()
 	s.Rejects = map[string]int64{}
 	if s.Warnings == nil {
@@ -262,7 +272,7 @@ func (r *run) summarise(m *pipeline.Manifest, status string) {
 	if r.ledger == nil {
 		return
 	}
-	c := r.ledger.Counts()
+	c := r.counts()
 	s.RowsSuperseded, s.RowsFiltered, s.Orders, s.Purchases, s.Customers, s.AnonymousOrders = c.Superseded, r.extracted.Filtered, c.Orders, c.Purchases, c.Customers, c.AnonymousOrders
 	s.NetRevenue = schemas.FormatSum(c.Net)
 	for _, x := range r.rejects {

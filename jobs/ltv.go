@@ -40,7 +40,7 @@ func (r *run) predict() error {
 			return fmt.Errorf("lifetime value: %w", err)
 		}
 	}
-	done(r.ledger.Counts().Customers, "customers")
+	done(r.counts().Customers, "customers")
 	return nil
 }
 

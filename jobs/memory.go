@@ -37,6 +37,10 @@ func planMemory(total, rows int64, threads int) (memory, error) {
 	return m, nil
 }
 
+// sweep is what a backfill may use of the heap for what changes between its dates, 0 where
+// there is no limit.
+func (m *memory) sweep() int64 { return (m.total - m.rows) / 2 }
+
 // limitHeap lets the garbage collector keep the heap within its share; undo takes that back.
 func (m *memory) limitHeap() (undo func()) {
 	limit := int64(math.MaxInt64)

@@ -28,15 +28,14 @@ type outage struct {
 	want   map[string]string // see undisturbed
 }
 
+const outageConfig = "version: 1\nreporting: {timezone: UTC, currency: EUR, grains: [week, month]}\nsources: [{table: orders, path: orders.csv}]\ndimensions: [channel]\noutput: {path: unused}\n"
+
 const outageHeader = "order_id,customer_id,ordered_at,gross_amount,channel\n"
 
 func newOutage(t *testing.T) *outage {
 	dir := t.TempDir()
 	o := &outage{t: t, config: filepath.Join(dir, "c.yaml"), orders: filepath.Join(dir, "orders.csv")}
-	err := os.WriteFile(o.config, []byte("version: 1\nreporting: {timezone: UTC, currency: EUR, grains: [week, month]}\nsources: [{table: orders, path: orders.csv}]\ndimensions: [channel]\noutput: {path: unused}\n"), 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.configure("")
 	return o
 }
 
@@ -58,39 +57,52 @@ func (o *outage) deliver(corrected bool) {
 // run runs the job at a time of the clock.
 func (o *outage) run(s store.Store, hour int) (*Summary, error) {
 	o.t.Helper()
+	return o.runOn(s, hour, func(*Options) {})
+}
+
+// runOn is run with other options.
+func (o *outage) runOn(s store.Store, hour int, change func(*Options)) (*Summary, error) {
+	o.t.Helper()
 	c, err := LoadConfig(o.config, os.LookupEnv)
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	now := time.Date(2025, 1, 1, hour, 0, 0, 0, time.UTC)
-	return Cohorts(o.t.Context(), c, Options{AsOf: time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC), Threads: 1, Memory: 256 << 20, CodeVersion: "test", Store: s, Now: func() time.Time { return now }})
+	x := Options{AsOf: time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC), Threads: 1, Memory: 256 << 20, CodeVersion: "test", Store: s, Now: func() time.Time { return now }}
+	change(&x)
+	return Cohorts(o.t.Context(), c, x)
 }
 
 // published reads the result as a reader of manifests does: the tables by name, all whole,
 // but for the table runs, which holds a clock. Nil: nothing is published.
 func published(t *testing.T, s store.Store) map[string]string {
 	t.Helper()
-	m, err := pipeline.Current(t.Context(), s, "as_of=2024-07-01")
+	tables, err := readPublished(t, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m == nil {
-		return nil
+	return tables
+}
+
+func readPublished(t *testing.T, s store.Store) (map[string]string, error) {
+	m, err := pipeline.Current(t.Context(), s, "as_of=2024-07-01")
+	if err != nil || m == nil {
+		return nil, err
 	}
 	tables := map[string]string{}
 	for _, o := range m.Outputs {
 		data, err := store.Read(t.Context(), s, o.Result)
 		if err != nil {
-			t.Fatalf("a published table cannot be read: %v", err)
+			return nil, fmt.Errorf("a published table cannot be read: %w", err)
 		}
 		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != o.SHA256 {
-			t.Fatalf("%s is torn", o.Result)
+			return nil, fmt.Errorf("%s is torn", o.Result)
 		}
 		if o.Table != "runs" {
 			tables[o.Table] = string(data)
 		}
 	}
-	return tables
+	return tables, nil
 }
 
 // plain reads the tables as a reader does who knows no manifests.
@@ -136,7 +148,7 @@ func orphans(t *testing.T, s store.Store) (names []string) {
 		}
 	}
 	for _, o := range objects {
-		record := strings.HasPrefix(o.Name, "runs/as_of=") && slices.Contains([]string{".json", ".done", ".lease"}, filepath.Ext(o.Name))
+		record := strings.HasPrefix(o.Name, "landing/") || strings.HasPrefix(o.Name, "runs/as_of=") && slices.Contains([]string{".json", ".done", ".lease"}, filepath.Ext(o.Name))
 		if !known[o.Name] && !record {
 			names = append(names, o.Name)
 		}
@@ -168,6 +180,12 @@ var outageScenarios = map[string]func(o *outage, s store.Store){
 		o.good(s, 1)
 	},
 	"restatement": func(o *outage, s store.Store) {
+		o.deliver(false)
+		o.good(s, 1)
+		o.deliver(true)
+	},
+	"copy": func(o *outage, s store.Store) {
+		o.landed()
 		o.deliver(false)
 		o.good(s, 1)
 		o.deliver(true)
@@ -253,6 +271,7 @@ func (o *outage) point(s store.Store, begin func(*outage, store.Store), mode sto
 	if left := plain(t, s); !maps.Equal(left, result) {
 		t.Errorf("operation %d: the copies are not the result", at)
 	}
+	landedWhole(t, s)
 	if left := orphans(t, s); len(left) > 0 {
 		t.Errorf("operation %d: left behind: %v", at, left)
 	}

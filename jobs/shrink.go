@@ -20,7 +20,7 @@ func (r *run) checkShrink(ctx context.Context, p *pipeline.Publication) error {
 	if err != nil {
 		return err
 	}
-	counts := r.ledger.Counts()
+	counts := r.counts()
 	for _, before := range []*pipeline.Manifest{p.Before(), earlier} {
 		if before == nil || before.Job != r.c.Job {
 			continue

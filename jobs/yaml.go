@@ -1,6 +1,9 @@
 package jobs
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"os"
@@ -34,6 +37,19 @@ type walk struct {
 
 // hidden is a value that a reference has brought in; it may be a secret.
 type hidden struct{ value, reference string }
+
+// references is a hash of what the references of a document have brought in, by which it
+// can be told later whether they still do.
+func (w *walk) references(document []byte) string {
+	if len(w.hidden) == 0 {
+		return ""
+	}
+	h := hmac.New(sha256.New, document)
+	for _, x := range w.hidden {
+		fmt.Fprintf(h, "%d %s%d %s", len(x.reference), x.reference, len(x.value), x.value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // wrong records a mistake. Values from outside are shown as their references.
 func (w *walk) wrong(n *yaml.Node, format string, args ...any) {

@@ -41,22 +41,9 @@ func heldName(partition string, n int) string  { return fmt.Sprintf("runs/%s/%06
 func doneName(partition string, n int) string  { return fmt.Sprintf("runs/%s/%06d.done", partition, n) }
 func resultDir(partition string, n int) string { return fmt.Sprintf("results/%s/%06d/", partition, n) }
 
-// FormatError says that an object was written by a newer version of the program.
-type FormatError struct {
-	Object  string
-	Version int
-}
-
-func (e *FormatError) Error() string {
-	return fmt.Sprintf("%s has format version %d, which this program does not know\nuse the version of cohortline that wrote it, or a newer one", e.Object, e.Version)
-}
-
 // newer is the error of an object with an unknown version.
 func newer(s store.Store, name string, version int) error {
-	if version != 1 {
-		return &FormatError{s.Path(name), version}
-	}
-	return nil
+	return store.CheckVersion(s, name, version, 1)
 }
 
 // numbers lists the publications of a date: every number of which there is an object, and

@@ -149,6 +149,15 @@ func intact(ctx context.Context, s store.Store, name string, o OutputRecord) (bo
 	return sum == o.SHA256, err
 }
 
+// Intact says whether a table is as its run has written it, by its SHA-256.
+func Intact(ctx context.Context, s store.Store, o OutputRecord) (bool, error) {
+	sum, err := objectSHA256(ctx, s, o.Result)
+	if errors.Is(err, store.ErrNotExist) {
+		return false, nil
+	}
+	return sum == o.SHA256, err
+}
+
 // objectSHA256 is the hexadecimal SHA-256 of an object's bytes.
 func objectSHA256(ctx context.Context, s store.Store, name string) (string, error) {
 	r, err := s.Open(ctx, name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cohortline/cohortline/pipeline/landing"
 	"github.com/cohortline/cohortline/pipeline/store"
 )
 
@@ -32,12 +33,14 @@ type Collection struct {
 	Objects []string `json:"objects"`
 	Bytes   int64    `json:"bytes"`  // of tables; in a folder those that tables/ shares take no room of their own
 	Locked  []string `json:"locked"` // dates on which a run is at work: left alone
+	Unused  []string `json:"unused"` // copies and configurations that nothing refers to: marked, and removed by a gc a day later
 }
 
 // CollectGarbage removes results that have been superseded, what killed runs have left, and
 // nothing that a manifest or a live lease refers to. It is safe beside runs.
 func CollectGarbage(ctx context.Context, s store.Store, r Retention) (*Collection, error) {
-	c := &sweep{s: s, r: r, found: &Collection{Objects: []string{}, Locked: []string{}}, runs: map[string]bool{}}
+	c := &sweep{s: s, r: r, found: &Collection{Objects: []string{}, Locked: []string{}, Unused: []string{}}, runs: map[string]bool{},
+		landed: landing.References{Copies: map[string]bool{}, Configs: map[string]bool{}}}
 	all, err := s.List(ctx, "")
 	if err != nil {
 		return nil, err
@@ -65,6 +68,9 @@ func CollectGarbage(ctx context.Context, s store.Store, r Retention) (*Collectio
 	if err := c.leftovers(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.unused(ctx); err != nil {
+		return nil, err
+	}
 	slices.Sort(c.found.Locked)
 	return c.found, c.finish(ctx)
 }
@@ -77,6 +83,7 @@ type sweep struct {
 	remove []store.Object
 	runs   map[string]bool // by run id: whether a manifest of it stays
 	live   []string        // folders below results/ that a run may be writing to
+	landed landing.References
 }
 
 // publication is a number with its objects.
@@ -113,6 +120,7 @@ func (c *sweep) partition(ctx context.Context, p string, objects []store.Object)
 		stays := results == 1 || results <= c.r.KeepRuns || c.r.Now.Sub(m.EndedAt) < c.r.Keep
 		c.runs[m.RunID] = c.runs[m.RunID] || stays
 		if stays {
+			c.refer(m)
 			for _, o := range m.tables() {
 				referred[o.Result] = true
 			}
@@ -193,6 +201,38 @@ func (c *sweep) leftovers(ctx context.Context) error {
 			c.remove = append(c.remove, o)
 		}
 	}
+	return nil
+}
+
+// refer notes what of landing a manifest that stays refers to.
+func (c *sweep) refer(m *Manifest) {
+	c.landed.Configs[m.ConfigSHA256] = true
+	for _, in := range m.Inputs {
+		if in.Copied {
+			c.landed.Copies[in.SHA256] = true
+		}
+	}
+}
+
+// unused marks, and a day later removes, what nothing below landing/ is needed for. While a
+// run is at work nobody knows what it is going to refer to.
+func (c *sweep) unused(ctx context.Context) error {
+	if len(c.found.Locked) > 0 {
+		return nil
+	}
+	u, err := landing.FindUnused(ctx, c.s, c.landed, c.r.Now, minAbandoned)
+	if err != nil {
+		return err
+	}
+	for _, mark := range u.Mark {
+		if !c.r.DryRun {
+			if err := c.s.Put(ctx, mark, nil); err != nil {
+				return err
+			}
+		}
+	}
+	c.found.Unused = append(c.found.Unused, u.Named...)
+	c.remove = append(c.remove, u.Remove...)
 	return nil
 }
 

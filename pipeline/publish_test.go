@@ -198,7 +198,7 @@ func TestNewerFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Published(t.Context(), s, RunKey{ID: "first", Partition: date}, []string{"checks"})
-	var f *FormatError
+	var f *store.FormatError
 	if !errors.As(err, &f) || f.Version != 2 {
 		t.Errorf("%v", err)
 	}

@@ -19,7 +19,7 @@ type SourceSpec struct {
 	Filter    string                       // expression; rows for which it is not true are left out
 	Time      map[string]TimeSpec          // canonical timestamp or date column → how it is written; "" holds the default
 	Landing   string                       // "reference" (default) or "copy"
-	Line      int                          // line of the entry in the configuration, for messages
+	Line      int                          `json:"-"` // line of the entry in the configuration, for messages
 }
 
 // ColumnSpec says where a canonical column's value comes from: exactly one field is set.

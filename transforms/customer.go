@@ -26,6 +26,8 @@ type Customer struct {
 	Purchases []Purchase // at least one
 	Days      []OrderDay // the distinct local dates with a purchase, ascending
 	Segments  []uint32   // per configured dimension, the code of the value at the first purchase
+
+	from, to int32 // of a sweep: the dates, by index, at which these purchases make a customer
 }
 
 // OrderDay is a distinct local date on which a customer purchased.

@@ -25,11 +25,17 @@ type Visitor interface {
 // records partition by partition in the order of the customers' hashes, whatever the
 // number of threads or partitions, one call at a time.
 func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) error {
-	turn := turnstile{}
-	turn.cond.L = &turn.mu
-	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
+	counts, err := l.fold(wholeLedger(), visitor, emit)
+	l.counts.add(&counts)
+	return err
+}
+
+// fold walks the customers of a view; it returns what it has counted.
+func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) error) (counts Counts, err error) {
+	turn := newTurnstile(max(1, l.rules.Threads))
+	err = l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
 		l.mu.Lock()
-		f := folder{l: l, visitor: visitor()}
+		f := folder{l: l, view: v, dated: v.counts.fork(), visitor: visitor()}
 		l.mu.Unlock()
 		for {
 			p, ok := next()
@@ -58,38 +64,70 @@ func (l *Ledger) Fold(visitor func() Visitor, emit func([]arrow.Record) error) e
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.counts.add(&f.counts)
+		counts.add(&f.counts)
+		v.counts.add(f.dated)
 		return nil
 	})
+	return counts, err
 }
 
-// turnstile lets partitions pass in order.
+// turnstile lets partitions pass in order. Whoever comes early leaves what is to be done
+// and goes on, unless too many wait already; whoever's turn it is takes along those next in
+// order.
 type turnstile struct {
 	mu      sync.Mutex
 	cond    sync.Cond
+	ahead   int // how far ahead of its turn a partition may be
 	at      int
+	early   map[int]func() error
+	passing bool // somebody is running what has been left
 	stopped bool
+}
+
+func newTurnstile(ahead int) *turnstile {
+	t := &turnstile{ahead: ahead, early: make(map[int]func() error)}
+	t.cond.L = &t.mu
+	return t
 }
 
 var errStopped = errors.New("stopped")
 
-// pass waits until all partitions before p have passed, then runs f.
+// pass has f run once all partitions before p have passed, by the caller or another one,
+// who then returns its error. One runs at a time.
 func (t *turnstile) pass(p int, f func() error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.at != p && !t.stopped {
+	for p > t.at+t.ahead && !t.stopped {
 		t.cond.Wait()
 	}
 	if t.stopped {
 		return errStopped
 	}
-	err := f()
-	t.at++
-	if err != nil {
-		t.stopped = true
+	t.early[p] = f
+	if t.passing {
+		return nil
 	}
-	t.cond.Broadcast()
-	return err
+	t.passing = true
+	defer func() { t.passing = false }()
+	for !t.stopped {
+		f, ok := t.early[t.at]
+		if !ok {
+			return nil
+		}
+		delete(t.early, t.at)
+		t.mu.Unlock()
+		err := f()
+		t.mu.Lock()
+		t.at++
+		if err != nil {
+			t.stopped = true
+		}
+		t.cond.Broadcast()
+		if err != nil {
+			return err
+		}
+	}
+	return errStopped
 }
 
 // stop sends everybody away who waits or comes.
@@ -111,8 +149,10 @@ func (e *PartitionError) Error() string {
 // folder is one worker of Fold.
 type folder struct {
 	l       *Ledger
+	view    view
 	visitor Visitor
 	counts  Counts
+	dated   *datedCounts
 
 	repeated  keyFilter
 	table     []slot
@@ -120,11 +160,13 @@ type folder struct {
 	keys      []byte     // of the people, side by side
 	whose     []int32    // per row of the partition, the index of its person; nobody: it is no purchase
 	purchases []Purchase // by person, then in time
+	late      []Purchase // of the customer at hand, those that come out of order
 	order     []rankedPerson
 	buckets   []int32 // of rank
 
 	customer Customer
 	id       []byte
+	byGroup  map[int32]int32 // of the partition: the person that a group is
 }
 
 // nobody marks a row that is no purchase of a customer.
@@ -142,6 +184,7 @@ type person struct {
 	size  int32  // of the key
 	owner uint32 // tail of the hash of the key
 	count int32  // purchases, then the end of the person's range in purchases
+	group int32  // of a sweep: the group that this is, and one; see identityGroups
 }
 
 // rankedPerson is a person's place in the order of the fold.
@@ -152,18 +195,19 @@ type rankedPerson struct {
 
 func (f *folder) partition(p int) error {
 	l := f.l
-	if size := l.rows.size(p) + l.moved.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
+	if size := l.rows.size(p) + l.moved.size(p) + l.grouped.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
 		return &PartitionError{Bytes: size}
 	}
-	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p)); err != nil {
+	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p), l.grouped.load(p)); err != nil {
 		return err
 	}
+	l.rows.arrange(p, f.view.keep, likelyOrder)
 	f.people, f.keys, f.whose = f.people[:0], f.keys[:0], f.whose[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
-	linked := len(l.linked) > 0
+	linked := len(l.linkedBy) > 0
 	l.rows.each(p, func(_ uint64, row []byte) {
 		who := int32(nobody)
 		if key := f.purchaser(row); len(key) > 0 {
@@ -174,17 +218,33 @@ func (f *folder) partition(p int) error {
 		f.whose = append(f.whose, who)
 	})
 	l.moved.each(p, func(_ uint64, row []byte) {
-		f.whose = append(f.whose, f.see(ownerTail(row), keyOf(row)))
+		who := int32(nobody)
+		if orderedAt(row) < f.view.until {
+			who = f.see(ownerTail(row), keyOf(row))
+		}
+		f.whose = append(f.whose, who)
 	})
+	f.seeGroups(p)
 	f.group(p)
 	f.rank()
 	for _, x := range f.order {
 		f.visit(p, x.index)
 	}
-	for _, s := range []*rowStore{l.rows, l.moved, l.repeated} {
-		s.drop(p)
+	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
+		if f.view.keep {
+			s.unload(p)
+		} else {
+			s.drop(p)
+		}
 	}
 	return nil
+}
+
+// likelyOrder puts the chunks of a partition in an order in which the purchases of a customer
+// are likely to come sorted: in time, those that Resolve has passed on last.
+func likelyOrder(a, b []byte) int {
+	settled := func(row []byte) int { return int(row[rowFlags] & flagSettled) }
+	return cmp.Or(cmp.Compare(settled(a), settled(b)), cmp.Compare(orderedAt(a), orderedAt(b)))
 }
 
 // purchaser is the customer key of a purchase; empty: the row is none, or nobody's. Orders
@@ -195,9 +255,12 @@ func (f *folder) purchaser(row []byte) []byte {
 		if flags&flagCounts == 0 {
 			return nil
 		}
+		if orderedAt(row) >= f.view.until {
+			return nil
+		}
 		return keyOf(row)
 	}
-	if f.repeated.has(orderTail(row)) {
+	if f.repeated.has(orderTail(row)) || orderedAt(row) >= f.view.until {
 		return nil
 	}
 	if flags&flagCounts == 0 {
@@ -208,16 +271,21 @@ func (f *folder) purchaser(row []byte) []byte {
 	}
 	if flags&flagRefundAbove != 0 {
 		f.counts.RefundAboveNet++
+		f.dated.at(orderedAt(row)).refundAbove++
 	}
 	key := keyOf(row)
 	if len(key) == 0 {
 		f.counts.AnonymousOrders++
+		f.dated.at(orderedAt(row)).anonymous++
 	}
 	return key
 }
 
-// movedRef marks the reference of a row as one of the store of moved rows.
-const movedRef = 1 << 63
+// Marks of the reference of a row as one of the stores of moved and of grouped rows.
+const (
+	movedRef   = 1 << 63
+	groupedRef = 1 << 62
+)
 
 // see counts a purchase of the person with a key, whose hash has the tail owner, and
 // returns the person's index.
@@ -289,6 +357,7 @@ func (f *folder) group(p int) {
 	}
 	f.l.rows.each(p, place)
 	f.l.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
+	f.l.grouped.each(p, func(ref uint64, row []byte) { place(ref|groupedRef, row) })
 }
 
 // read takes a purchase from its row.
@@ -346,6 +415,7 @@ func (f *folder) visit(p int, i int32) {
 	f.sort(p, c.Purchases)
 	f.id = f.l.publishedID(f.keyOf(i), f.id[:0])
 	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
+	c.from, c.to = f.dates(i)
 	r := dimsOf(f.row(p, c.Purchases[0].ref))
 	for range f.l.rules.Dimensions {
 		c.Segments = append(c.Segments, uint32(r.uvarint()))
@@ -365,8 +435,11 @@ func (f *folder) visit(p int, i int32) {
 
 // row is the row of a purchase.
 func (f *folder) row(p int, ref uint64) []byte {
-	if ref&movedRef != 0 {
+	switch {
+	case ref&movedRef != 0:
 		return f.l.moved.row(p, ref&^movedRef)
+	case ref&groupedRef != 0:
+		return f.l.grouped.row(p, ref&^groupedRef)
 	}
 	return f.l.rows.row(p, ref)
 }
@@ -403,24 +476,34 @@ func (d *OrderDay) add(p *Purchase) {
 	}
 }
 
-// sort sorts the purchases of one customer by (ordered_at, source, order_id). Most
-// customers have a handful, which come nearly in order.
+// sort sorts the purchases of one customer by (ordered_at, source, order_id). Most come in
+// order already: the few that do not are taken out, sorted and merged in again.
 func (f *folder) sort(p int, list []Purchase) {
-	sorted := 1
-	for sorted < len(list) && (list[sorted-1].At < list[sorted].At || f.compare(p, &list[sorted-1], &list[sorted]) <= 0) {
-		sorted++
+	late := f.late[:0]
+	n := 1
+	for i := 1; i < len(list); i++ {
+		switch {
+		case list[n-1].At > list[i].At || list[n-1].At == list[i].At && f.compare(p, &list[n-1], &list[i]) > 0:
+			late = append(late, list[i])
+			continue
+		case n < i:
+			list[n] = list[i]
+		}
+		n++
 	}
-	if len(list) > 16 && sorted < len(list) {
-		slices.SortFunc(list, func(a, b Purchase) int { return f.compare(p, &a, &b) })
+	f.late = late
+	if len(late) == 0 {
 		return
 	}
-	for i := sorted; i < len(list); i++ {
-		x := list[i]
-		k := i
-		for ; k > 0 && f.compare(p, &list[k-1], &x) > 0; k-- {
-			list[k] = list[k-1]
+	slices.SortFunc(late, func(a, b Purchase) int { return f.compare(p, &a, &b) })
+	for k := len(list) - 1; len(late) > 0; k-- {
+		if last := &late[len(late)-1]; n > 0 && f.compare(p, &list[n-1], last) > 0 {
+			n--
+			list[k] = list[n]
+		} else {
+			list[k] = *last
+			late = late[:len(late)-1]
 		}
-		list[k] = x
 	}
 }
 

@@ -1,7 +1,9 @@
 package transforms
 
 import (
+	"maps"
 	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/cohortline/cohortline/schemas"
@@ -40,6 +42,11 @@ func NewRates(reporting string, rows []schemas.Rate) *Rates {
 		r.currency[c] = kept
 	}
 	return r
+}
+
+// Same says whether two runs have the same rates.
+func (r *Rates) Same(o *Rates) bool {
+	return maps.EqualFunc(r.currency, o.currency, func(a, b []schemas.Rate) bool { return slices.Equal(a, b) })
 }
 
 // converter turns the amounts of orders into reporting currency. It serves one goroutine.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"sync"
@@ -19,14 +20,23 @@ const MaxNamespaces = mailRank
 
 // Kinds of rows in the links store; the e-mail follows.
 const (
-	linkPair  = 'p' // then a customer key: this id and this e-mail are one customer
+	linkPair  = 'p' // then the instant of the order that says so, and a customer key: this id and this e-mail are one customer
 	linkGuest = 'g' // then a row with an empty key
 )
 
-// appendPair appends a row of the links store: this e-mail and this key are one customer.
-func appendPair(d, mail, key []byte) []byte {
+// appendPair appends a row of the links store: an order of an instant says that this e-mail
+// and this key are one customer.
+func appendPair(d, mail, key []byte, ordered int64) []byte {
 	d = appendText(append(d, linkPair), mail)
+	d = binary.LittleEndian.AppendUint64(d, uint64(ordered))
 	return append(d, key...)
+}
+
+// pairOf are the e-mail, instant and key of a row that appendPair has made.
+func pairOf(row []byte) (mail []byte, ordered int64, key []byte) {
+	r := reader(row[1:])
+	mail = r.text()
+	return mail, int64(binary.LittleEndian.Uint64(r)), r[8:]
 }
 
 // namespaceRanks gives each source the rank of its namespace among all, bytewise.
@@ -70,6 +80,9 @@ func (l *Ledger) mailKey(mail []byte) []byte {
 // customer. Only ids that share an e-mail with another id are ever held together in
 // memory; all others stay in their partitions.
 func (l *Ledger) identify() error {
+	if len(l.rules.Dates) > 0 {
+		return l.identifyByDate()
+	}
 	unions := unionFind{parent: make(map[string]string)}
 	err := l.parallel(len(l.links.parts), func(next func() (int, bool)) error {
 		w := linker{l: l, unions: &unions, rows: l.rows.writer()}
@@ -98,17 +111,24 @@ func (l *Ledger) identify() error {
 	if len(l.linked) == 0 {
 		return nil
 	}
-	l.linkedBy = make(map[uint32]struct{}, len(l.linked))
-	for k := range l.linked {
+	l.mark(l.linked)
+	return l.moveLinked()
+}
+
+// mark notes the keys of a map as those whose rows may count for another customer.
+func (l *Ledger) mark(keys map[string]string) {
+	if l.linkedBy == nil {
+		l.linkedBy = make(map[uint32]struct{}, len(keys))
+	}
+	for k := range keys {
 		l.linkedBy[tail(hashKey([]byte(k)), l.shift)] = struct{}{}
 	}
-	return l.moveLinked()
 }
 
 // owner is the key of the customer that the key of a row is part of, and whether that is
 // another one.
 func (l *Ledger) owner(row []byte) (string, bool) {
-	if len(l.linked) == 0 {
+	if len(l.linkedBy) == 0 {
 		return "", false
 	}
 	if _, ok := l.linkedBy[ownerTail(row)]; !ok {
@@ -120,15 +140,17 @@ func (l *Ledger) owner(row []byte) (string, bool) {
 
 // isMoved says whether a row counts for another customer than its key says.
 func (l *Ledger) isMoved(row []byte) bool {
-	_, moved := l.owner(row)
-	return moved
+	if _, moved := l.owner(row); moved {
+		return true
+	}
+	return l.groups != nil && l.groups.first(l, row) != noGroup
 }
 
 // moveLinked copies the purchases of linked ids to the partition of their customer;
 // Fold passes over the originals.
 func (l *Ledger) moveLinked() error {
 	return l.parallel(len(l.rows.parts), func(next func() (int, bool)) error {
-		w := l.moved.writer()
+		w, grouped := l.moved.writer(), l.grouped.writer()
 		var repeated keyFilter
 		var buf []byte
 		for {
@@ -143,6 +165,9 @@ func (l *Ledger) moveLinked() error {
 				if row[rowFlags]&flagCounts == 0 || void(row, &repeated) {
 					return
 				}
+				if l.groups != nil && l.groups.copyRow(l, row, grouped) {
+					return
+				}
 				if root, ok := l.owner(row); ok {
 					hash := hashKey([]byte(root))
 					buf = appendWithKey(buf[:0], row, []byte(root), tail(hash, l.shift))
@@ -153,6 +178,7 @@ func (l *Ledger) moveLinked() error {
 			}
 		}
 		w.close()
+		grouped.close()
 		return nil
 	})
 }
@@ -189,9 +215,8 @@ func (w *linker) partition(p int) {
 			guests = true
 			return
 		}
-		r := reader(row[1:])
-		mail := r.text()
-		w.pair(mail, r)
+		mail, _, key := pairOf(row)
+		w.pair(mail, key)
 	})
 	for i := range w.mails {
 		m := &w.mails[i]

@@ -25,6 +25,7 @@ type Rules struct {
 	Stop              func() error // asked now and then; an error ends the work with it
 	Memory            int64        // bytes of rows to hold; what is beyond goes to Scratch; 0: all in memory
 	Scratch           func() (Scratch, error)
+	Dates             []int64 // as-of instants of a sweep, ascending; the last is AsOf; none: AsOf is the only one
 }
 
 // File is one order file, as the rejects table names it.
@@ -84,12 +85,16 @@ type Ledger struct {
 	aside      *rowStore           // by hash of (source, order_id): rows whose order has to be resolved
 	links      *rowStore           // by hash of e-mail: pairs (e-mail, customer key) and rows of guests
 	moved      *rowStore           // purchases of linked ids, by the key they belong to
+	grouped    *rowStore           // of a sweep: purchases of ids that are linked between two dates; see identityGroups
 	orderIndex *keyIndex           // of the orders in rows and aside, but for lines
 	mailIndex  *keyIndex           // of the e-mails in rows, and those of guests
 	repeated   *rowStore           // by partition of rows: the keys of orders that come more than once; their rows are void unless settled
 	shared     *rowStore           // the same for e-mails of several ids
 	linked     map[string]string   // customer key → key of the customer it is part of
-	linkedBy   map[uint32]struct{} // tails of the hashes of the keys in linked
+	linkedBy   map[uint32]struct{} // tails of the hashes of the keys in linked and in groups
+	groups     *identityGroups     // of a sweep; nil: nobody is linked between two dates
+	settled    *datedCounts        // of a sweep: what Resolve has counted
+	largest    []int64             // of a sweep: LargestIDsPerKey by date
 	shift      uint                // hash >> shift is the partition
 	rank       []byte              // per source, the rank of its namespace
 	namespaces []string            // by rank
@@ -108,8 +113,8 @@ func NewLedger(rules Rules) *Ledger {
 	namespaces := slices.Compact(slices.Sorted(slices.Values(rules.Namespaces)))
 	return &Ledger{
 		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pools: pools,
-		rows: newRowStore(n, pools.rows), aside: newRowStore(n, pools.keys), links: newRowStore(n, pools.keys), moved: newRowStore(n, pools.rows),
-		repeated: newRowStore(n, pools.keys), shared: newRowStore(n, pools.keys),
+		rows: newRowStore(n, pools.rows), aside: newRowStore(n, pools.keys), links: newRowStore(n, pools.keys), moved: newRowStore(n, pools.rows), grouped: newRowStore(n, pools.rows),
+		settled: newDatedCounts(rules.Dates), repeated: newRowStore(n, pools.keys), shared: newRowStore(n, pools.keys),
 		orderIndex: newKeyIndex(n, shift, false, pools.keys), mailIndex: newKeyIndex(n, shift, true, pools.keys),
 	}
 }

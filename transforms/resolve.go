@@ -31,7 +31,7 @@ func (l *Ledger) Resolve() error {
 		}
 	}
 	err = l.parallel(len(l.aside.parts), func(next func() (int, bool)) error {
-		r := resolver{l: l, money: converter{rules: &l.rules}, rows: l.rows.writer(), links: l.links.writer()}
+		r := resolver{l: l, money: converter{rules: &l.rules}, rows: l.rows.writer(), links: l.links.writer(), dated: newDatedCounts(l.rules.Dates)}
 		for {
 			p, ok := next()
 			if !ok {
@@ -48,6 +48,7 @@ func (l *Ledger) Resolve() error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.counts.add(&r.counts)
+		l.settled.add(r.dated)
 		l.rejects = append(l.rejects, r.rejects...)
 		return nil
 	})
@@ -87,7 +88,7 @@ func (l *Ledger) sift() error {
 				}
 				if mail := mailOf(row, dims); len(mail) > 0 {
 					if hash := hashMail(mail); shared.has(tail(hash, l.shift)) {
-						pair = appendPair(pair[:0], mail, keyOf(row))
+						pair = appendPair(pair[:0], mail, keyOf(row), orderedAt(row))
 						links.put(l.partition(hash), pair)
 					}
 				}
@@ -148,6 +149,7 @@ type resolver struct {
 	money       converter
 	rows, links *rowWriter
 	counts      Counts
+	dated       *datedCounts
 	rejects     []schemas.Reject
 
 	table  []uint32 // open addressing: index into latest + 1
@@ -271,9 +273,11 @@ func (r *resolver) settle(o *order, row []byte, lines [][]byte) {
 		o.flags |= flagCounts
 		if o.refundAboveNet() {
 			r.counts.RefundAboveNet++
+			r.dated.at(o.ordered).refundAbove++
 		}
 		if len(o.id) == 0 && len(o.mail) == 0 {
 			r.counts.AnonymousOrders++
+			r.dated.at(o.ordered).anonymous++
 			return
 		}
 	}
@@ -288,7 +292,7 @@ func (r *resolver) passOn(o *order) {
 	if len(o.id) > 0 {
 		r.key = o.appendKey(r.key[:0])
 		if len(o.mail) > 0 {
-			r.row = appendPair(r.row[:0], o.mail, r.key)
+			r.row = appendPair(r.row[:0], o.mail, r.key, o.ordered)
 			r.links.put(l.partition(hashMail(o.mail)), r.row)
 		}
 		if counts {

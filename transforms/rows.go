@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 )
 
@@ -19,6 +20,7 @@ type rowPart struct {
 	mu      sync.Mutex
 	chunks  [][]byte
 	spilled []extent
+	loaded  int // of the spilled chunks, how many are at the end of chunks as well
 }
 
 // extent is a chunk in the scratch file.
@@ -150,7 +152,7 @@ func (s *rowStore) size(p int) int64 {
 	for _, c := range s.parts[p].chunks {
 		n += int64(len(c))
 	}
-	for _, x := range s.parts[p].spilled {
+	for _, x := range s.parts[p].spilled[s.parts[p].loaded:] {
 		n += int64(x.size)
 	}
 	return n
@@ -159,15 +161,44 @@ func (s *rowStore) size(p int) int64 {
 // load brings partition p into memory, whole.
 func (s *rowStore) load(p int) error {
 	q := &s.parts[p]
-	for _, x := range q.spilled {
+	for _, x := range q.spilled[q.loaded:] {
 		b, err := s.pool.read(x, nil)
 		if err != nil {
 			return err
 		}
 		q.chunks = append(q.chunks, b)
+		q.loaded++
 	}
-	q.spilled = nil
 	return nil
+}
+
+// arrange sorts the chunks of partition p, which is in memory, by their first rows; those
+// that load has brought stay behind the others, where unload looks for them, if it is to be
+// kept.
+func (s *rowStore) arrange(p int, keep bool, compare func(a, b []byte) int) {
+	q := &s.parts[p]
+	first := func(c []byte) []byte {
+		from, to := unframe(c, 0)
+		return c[from:to]
+	}
+	sort := func(chunks [][]byte) {
+		slices.SortFunc(chunks, func(a, b []byte) int { return compare(first(a), first(b)) })
+	}
+	if !keep {
+		sort(q.chunks)
+		return
+	}
+	at := len(q.chunks) - q.loaded
+	sort(q.chunks[:at])
+	sort(q.chunks[at:])
+}
+
+// unload takes what load has brought out of memory again.
+func (s *rowStore) unload(p int) {
+	q := &s.parts[p]
+	at := len(q.chunks) - q.loaded
+	s.pool.give(q.chunks[at:]...)
+	q.chunks, q.loaded = q.chunks[:at], 0
 }
 
 // each calls f with every row of partition p, which is in memory, without its length, and
@@ -192,12 +223,13 @@ func (s *rowStore) scanChunks(p int, f func(c []byte)) error {
 	for _, c := range s.parts[p].chunks {
 		f(c)
 	}
-	if len(s.parts[p].spilled) == 0 {
+	spilled := s.parts[p].spilled[s.parts[p].loaded:]
+	if len(spilled) == 0 {
 		return nil
 	}
 	b := s.pool.take()
 	defer s.pool.give(b)
-	for _, x := range s.parts[p].spilled {
+	for _, x := range spilled {
 		c, err := s.pool.read(x, b)
 		if err != nil {
 			return err
@@ -225,5 +257,5 @@ func (s *rowStore) row(p int, ref uint64) []byte {
 // drop forgets partition p and gives its memory back.
 func (s *rowStore) drop(p int) {
 	s.pool.give(s.parts[p].chunks...)
-	s.parts[p].chunks, s.parts[p].spilled = nil, nil
+	s.parts[p].chunks, s.parts[p].spilled, s.parts[p].loaded = nil, nil, 0
 }

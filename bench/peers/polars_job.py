@@ -35,10 +35,9 @@ def source(folder):
         return pl.scan_parquet(f"{folder}/*.parquet").with_columns(ten_thousandths)
     if ".csv" in endings:
         orders = pl.scan_csv(f"{folder}/*.csv", schema={c: pl.String for c in CSV_COLUMNS})
-        return orders.with_columns(pl.col(MONEY).str.to_decimal(scale=4), instants).with_columns(ten_thousandths)
-    schema = {c: pl.String for c in ["order_id", "customer_id", "ordered_at", "updated_at", "status"]} | {c: pl.Float64 for c in MONEY} | {c: pl.String for c in ["channel", "country"]}
-    # A double is the nearest to what the text says, so that rounding its ten-thousandths gives them exactly (below 9 * 10^11).
-    return pl.scan_ndjson(f"{folder}/*.jsonl", schema=schema).with_columns((pl.col(MONEY) * 10000).round().cast(pl.Int64), instants)
+    else:
+        orders = pl.scan_ndjson(f"{folder}/*.jsonl", schema={c: pl.String for c in ["order_id", "customer_id", "ordered_at", "updated_at", "status", *MONEY, "channel", "country"]})
+    return orders.with_columns(pl.col(MONEY).str.to_decimal(scale=4), instants).with_columns(ten_thousandths)
 
 
 def latest(orders):

@@ -10,6 +10,7 @@ import (
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 )
 
 // usageError is a mistake on the command line.
@@ -29,6 +30,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitCheck   = 3
+	exitPart    = 4
 	exitMissing = 5
 	exitLocked  = 6
 	exitMemory  = 7
@@ -47,15 +49,24 @@ var exits = []struct {
 		var c *jobs.ConfigError
 		var m *pipeline.MappingError
 		var g *jobs.GenerateError
-		var f *pipeline.FormatError
-		return errors.As(err, &f) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var f *store.FormatError
+		var b *jobs.BackfillError
+		var s *jobs.SummaryError
+		return errors.As(err, &f) || errors.As(err, &s) || errors.As(err, &b) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError
 		return errors.As(err, &c)
 	}},
+	{exitPart, "part of a backfill or replay failed, resumable", func(err error) bool {
+		var p *jobs.PartError
+		return errors.As(err, &p)
+	}},
 	{exitMissing, "inputs missing or not ready", func(err error) bool {
-		return errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+		var g *pipeline.GoneError
+		var p *jobs.PastError
+		var i *jobs.InputsChangedError
+		return errors.As(err, &i) || errors.As(err, &g) || errors.As(err, &p) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty) || errors.Is(err, jobs.ErrNoDays)
 	}},
 	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
 		var m *jobs.MemoryError
@@ -74,11 +85,14 @@ var exits = []struct {
 func exitHelp() string {
 	var b strings.Builder
 	b.WriteString("  0 done (also nothing to do, unless --skip-code says otherwise)\n")
-	for _, code := range []int{1, 2, 3, 5, 6, 7, 9} {
+	for _, code := range []int{1, 2, 3, 4, 5, 6, 7, 9} {
 		for _, e := range exits {
 			if e.code == code {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)
 			}
+		}
+		if code == exitMemory {
+			fmt.Fprintf(&b, "  %d diff or verify found differences\n", exitDifferent)
 		}
 	}
 	b.WriteString("  70 a bug · 128+n ended by signal n")
@@ -114,6 +128,10 @@ func (p *program) report(err error) int {
 	f := failure{"failed", codeOf(err), err.Error()}
 	if errors.Is(err, context.Canceled) {
 		f = failure{"stopped", 0, "stopped; nothing was published"}
+		var stopped *jobs.StoppedError
+		if errors.As(err, &stopped) {
+			f.Error = stopped.Error()
+		}
 	}
 	p.log(map[string]any{"level": "error", "message": f.Error, "exit_code": f.ExitCode}, "cohortline: "+f.Error)
 	var u *usageError

@@ -45,6 +45,9 @@ func (p *program) gcCommand() *cli.Command {
 					fmt.Fprintf(p.out, "%s %s\n", verb, name)
 				}
 				fmt.Fprintf(p.out, "%s %s objects, %s bytes\n", verb, thousands(int64(len(found.Objects))), thousands(found.Bytes))
+				if n := len(found.Unused); n > 0 {
+					fmt.Fprintf(p.out, "%s copies or configurations of inputs that no result refers to: gc removes them when it is run after a day\n", thousands(int64(n)))
+				}
 				for _, date := range found.Locked {
 					fmt.Fprintf(p.out, "%s: a run is at work; left alone\n", date)
 				}

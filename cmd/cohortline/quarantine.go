@@ -19,7 +19,8 @@ func (p *program) quarantineCommand() *cli.Command {
 		&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text, csv, json or markdown"},
 	)
 	return &cli.Command{
-		Name: "quarantine", Usage: "look at the rows that were rejected",
+		Name: "quarantine", Usage: "look at the rows that were rejected, and run their dates again",
+		Description: "Values are masked, letters as x and digits as 9: the published tables do not hold them otherwise. The file and the row number say where to look.",
 		Subcommands: []*cli.Command{
 			{Name: "list", Usage: "count the rejected rows by reason and column", Flags: flags, Action: func(c *cli.Context) error {
 				s, err := p.quarantined(c)
@@ -69,6 +70,7 @@ func (p *program) quarantineCommand() *cli.Command {
 					}
 					return p.show(c.String("output"), t)
 				}},
+			p.replayCommand(),
 		},
 	}
 }

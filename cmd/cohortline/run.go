@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func intervalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "as-of", Usage: "`INSTANT` before which orders count, exclusive: RFC 3339, or a date for its midnight in the reporting zone"},
 		&cli.StringFlag{Name: "interval-start", Usage: "start of the data interval; only recorded: every run computes the whole history"},
 		&cli.StringFlag{Name: "interval-end", Usage: "end of the data interval: the as-of instant"},
-		&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
+		&cli.IntFlag{Name: "threads", Usage: "`N` workers, on at most as many processors; 0: one per processor"},
 		&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the run may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
 		&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for rows that memory has no room for"},
 		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
@@ -42,11 +43,17 @@ func choices(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// options reads the configuration and the flags that say which run is meant.
-func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
+// shared reads the configuration and the flags that run and backfill have in common.
+func (p *program) shared(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version}
 	if c.Args().Present() {
 		return nil, o, &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
+	}
+	if o.Threads < 0 {
+		return nil, o, &usageError{fmt.Errorf("--threads %d: give a number of workers, or 0 for one per processor", o.Threads)}
+	}
+	if o.Threads > 0 && o.Threads < runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(o.Threads) // the collector and the writers of tables keep to it as well
 	}
 	if err := choices(c, "output", "log-format"); err != nil {
 		return nil, o, err
@@ -65,6 +72,16 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 	}
 	config, err := jobs.LoadConfig(c.String("config"), p.env)
+	if err != nil {
+		return nil, o, err
+	}
+	o.Observe = p.observer(c.Bool("quiet"))
+	return config, o, nil
+}
+
+// options reads the configuration and the flags that say which run is meant.
+func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
+	config, o, err := p.shared(c)
 	if err != nil {
 		return nil, o, err
 	}
@@ -90,8 +107,21 @@ func (p *program) options(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		}
 		o.IntervalStart = &start
 	}
-	o.Observe = p.observer(c.Bool("quiet"))
+	if s := c.String("known-at"); s != "" {
+		known, err := instant(s, config.Zone)
+		if err != nil {
+			return nil, o, err
+		}
+		if known.After(time.Now()) {
+			return nil, o, &usageError{fmt.Errorf("--known-at %s has not come yet: leave it out to read what is there now", s)}
+		}
+		o.KnownAt = &known
+	}
 	return config, o, nil
+}
+
+func knownAtFlag() cli.Flag {
+	return &cli.StringFlag{Name: "known-at", Usage: "only read what had been received by this `INSTANT`: RFC 3339, or a date for its midnight in the reporting zone"}
 }
 
 // instant reads RFC 3339, or a date as its midnight in the zone.
@@ -99,7 +129,7 @@ func instant(s string, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+	if t, err := jobs.Midnight(s, zone); err == nil {
 		return t, nil
 	}
 	return time.Time{}, &usageError{fmt.Errorf("%q is no instant: write 2026-11-01 or 2026-11-01T00:00:00Z", s)}
@@ -120,7 +150,7 @@ func skipped(c *cli.Context, nothing bool) error {
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
-		Flags: append(intervalFlags(), skipFlag(),
+		Flags: append(intervalFlags(), skipFlag(), knownAtFlag(),
 			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
 			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
 			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
@@ -212,7 +242,11 @@ func (p *program) summary(s *jobs.Summary) {
 		p.log(map[string]any{"level": "info", "message": "published", "run_id": s.RunID, "status": s.Status, "summary": s}, "")
 		return
 	}
-	fmt.Fprintf(p.err, "\nRun %s, as of %s\n", s.RunID, s.AsOf.Format(time.RFC3339))
+	known := ""
+	if s.KnownAt != nil {
+		known = ", known at " + s.KnownAt.Format(time.RFC3339)
+	}
+	fmt.Fprintf(p.err, "\nRun %s, as of %s%s\n", s.RunID, s.AsOf.Format(time.RFC3339), known)
 	fmt.Fprintf(p.err, "  %s rows in: %s orders, %s rows superseded, %s rejected\n", thousands(s.RowsIn), thousands(s.Orders), thousands(s.RowsSuperseded), thousands(s.RowsRejected))
 	fmt.Fprintf(p.err, "  %s purchases of %s customers, net revenue %s; %s anonymous orders\n", thousands(s.Purchases), thousands(s.Customers), s.NetRevenue, thousands(s.AnonymousOrders))
 	fmt.Fprintf(p.err, "  %s/tables:\n", s.Output)
@@ -233,7 +267,7 @@ func thousands(n int64) string {
 
 func (p *program) planCommand() *cli.Command {
 	return &cli.Command{
-		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: append(intervalFlags(), skipFlag()),
+		Name: "plan", Usage: "say what run would read and write, and write nothing", Flags: append(intervalFlags(), skipFlag(), knownAtFlag()),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {

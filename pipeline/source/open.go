@@ -12,6 +12,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// OpenParquet opens a Parquet file that lies in r. Close of the File closes c.
+func OpenParquet(name string, r io.ReaderAt, size int64, c io.Closer) (File, error) {
+	return openParquet(name, r, size, c, false)
+}
+
 // Open opens one object. The format is that of the options, else that of the file's
 // first bytes and name; compression is recognised by its magic bytes.
 func Open(ctx context.Context, o Object, opts Options) (File, error) {

@@ -127,6 +127,9 @@ func versionOf(o *blob.ListObject) string {
 	return ""
 }
 
+// Stored returns the object's bytes from the start, as they are stored.
+func (o Object) Stored(ctx context.Context) (io.ReadCloser, error) { return o.open(ctx) }
+
 // open returns the object's bytes from the start, as they are stored.
 func (o Object) open(ctx context.Context) (io.ReadCloser, error) {
 	if o.bucket != nil {

@@ -97,6 +97,11 @@ func (s *bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return r, nil
 }
 
+func (s *bucket) Input(ctx context.Context, name string) (source.Object, error) {
+	o, err := source.InBucket(ctx, s.b, s.prefix+name, s.address+"/"+name)
+	return o, s.failed(name, "cannot be read", err)
+}
+
 func (s *bucket) List(ctx context.Context, prefix string) ([]Object, error) {
 	var list []Object
 	for it := s.b.List(&blob.ListOptions{Prefix: s.prefix + prefix}); ; {

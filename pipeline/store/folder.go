@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cohortline/cohortline/pipeline/source"
 )
 
 // folder is a store in a local folder. Every write is synced, with the folder that names
@@ -162,6 +164,21 @@ func (f *folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%s: %w", p, ErrNotExist)
 	}
 	return file, err
+}
+
+func (f *folder) Input(_ context.Context, name string) (source.Object, error) {
+	p, err := f.file(name)
+	if err != nil {
+		return source.Object{}, err
+	}
+	info, err := os.Stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return source.Object{}, fmt.Errorf("%s: %w", p, ErrNotExist)
+	}
+	if err != nil {
+		return source.Object{}, err
+	}
+	return source.Object{URL: p, Path: name, Size: info.Size(), ModTime: info.ModTime()}, nil
 }
 
 func (f *folder) List(ctx context.Context, prefix string) ([]Object, error) {

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type Store interface {
 	Hold(ctx context.Context, name string) (release func(), err error)
 	// Holder says whether a process holds a name. A store that cannot know says Unknown.
 	Holder(ctx context.Context, name string) (Holder, error)
+	// Input is an object as readers of inputs take it.
+	Input(ctx context.Context, name string) (source.Object, error)
 	// Local says that objects are files of this machine, which reading costs little.
 	Local() bool
 	// Path is how people, and readers of inputs, name an object; an empty name is the store.
@@ -71,6 +74,24 @@ var (
 	// ErrNotExist is the error of Open for a name that nobody has written.
 	ErrNotExist = errors.New("it is not there")
 )
+
+// FormatError says that an object was written by a newer version of the program.
+type FormatError struct {
+	Object  string
+	Version int
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("%s has format version %d, which this program does not know\nuse the version of cohortline that wrote it, or a newer one", e.Object, e.Version)
+}
+
+// CheckVersion is the error of an object whose format has another version than the known one.
+func CheckVersion(s Store, name string, version, known int) error {
+	if version != known {
+		return &FormatError{s.Path(name), version}
+	}
+	return nil
+}
 
 // Read reads a small object whole.
 func Read(ctx context.Context, s Store, name string) ([]byte, error) {

@@ -121,7 +121,7 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("%s: %v from its estimates %v", c.Title, m, f.Values)
 		}
 		for _, r := range histories {
-			if assumed := m.Alive(r) == 1; assumed != c.AssumesAlive(r) && r.Age > 0 {
+			if assumed := m.Alive(r) == 1; assumed != c.AssumesAlive(r) && r.Recency < r.Age { // who buys at the end is alive
 				t.Errorf("%s takes %v for alive: %t", c.Title, r, c.AssumesAlive(r))
 			}
 		}

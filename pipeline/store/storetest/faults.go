@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/pipeline/store"
 )
 
@@ -167,6 +168,14 @@ func (f *Faults) Open(ctx context.Context, name string) (r io.ReadCloser, err er
 		r = nil
 	}
 	return r, err
+}
+
+func (f *Faults) Input(ctx context.Context, name string) (o source.Object, err error) {
+	err = f.do(reads, func() (err error) {
+		o, err = f.Store.Input(ctx, name)
+		return err
+	})
+	return o, err
 }
 
 func (f *Faults) List(ctx context.Context, prefix string) (list []store.Object, err error) {

@@ -18,7 +18,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(t *testing.T, s store.Store){
 		"create": create, "giving up leaves nothing": giveUp, "put replaces": put, "put new once": putNew, "put new: one of many": race,
-		"list": list, "copy": copies, "remove": remove, "missing": missing, "names stay below": names,
+		"list": list, "copy": copies, "remove": remove, "input": input, "missing": missing, "names stay below": names,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -36,6 +36,22 @@ func read(t *testing.T, s store.Store, name string) string {
 	data, err := store.Read(t.Context(), s, name)
 	must(t, err)
 	return string(data)
+}
+
+// input reads an object as the readers of inputs do.
+func input(t *testing.T, s store.Store) {
+	must(t, s.Put(t.Context(), "a/b", []byte("content")))
+	o, err := s.Input(t.Context(), "a/b")
+	must(t, err)
+	r, err := o.Stored(t.Context())
+	must(t, err)
+	defer r.Close()
+	if data, err := io.ReadAll(r); err != nil || string(data) != "content" || o.Size != 7 {
+		t.Errorf("%q of %d bytes, %v", data, o.Size, err)
+	}
+	if _, err := s.Input(t.Context(), "a/c"); !errors.Is(err, store.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
 }
 
 func listed(t *testing.T, s store.Store, prefix string) (names []string) {
