@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/cohortline/cohortline/transforms/ltv"
 )
@@ -86,7 +87,10 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 		return nil, err
 	}
 	f.everyone = newSegmentFit(all, purchases, spend)
-	if err := f.everyone.run(b, ltv.Everyone, purchases, spend, nil); err != nil {
+	if err := parallel([]func() error{
+		func() error { return f.everyone.run(b, ltv.Everyone, purchases, nil) },
+		func() error { return f.everyone.runSpend(spend) },
+	}); err != nil {
 		return nil, err
 	}
 	var tasks []func() error
@@ -98,20 +102,27 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 		}
 		f.segments = append(f.segments, s)
 		if s != f.everyone && s.repeaters >= leastRepeaters {
-			tasks = append(tasks, func() error { return s.run(b, int32(g), group.Purchases, group.Spend, f.everyone) })
+			tasks = append(tasks, func() error { return s.run(b, int32(g), group.Purchases, f.everyone) }, func() error { return s.runSpend(group.Spend) })
 		}
 	}
 	if err := parallel(tasks); err != nil {
 		return nil, err
 	}
 	tasks = tasks[:0]
+	together := func(parts ...func()) {
+		var wait sync.WaitGroup
+		for _, part := range parts {
+			wait.Go(part)
+		}
+		wait.Wait()
+	}
 	for g, s := range f.segments {
 		if s.fittedOn == "" {
 			s.pool(f.everyone)
 		}
 		if s.chosen >= 0 {
 			tasks = append(tasks, func() error {
-				s.forecast = ltv.NewForecast(s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
+				s.forecast = ltv.NewForecastInParallel(together, s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
 				return nil
 			})
 		}
@@ -122,7 +133,7 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 	if b.s.LTV.Contracts {
 		f.fitContracts()
 	}
-	return f, f.backtest(parallel)
+	return f, nil
 }
 
 // fitContracts fits the models of contracts to all customers and to each segment.
@@ -163,7 +174,7 @@ func (b *Base) candidates() []ltv.Candidate {
 // candidates are fitted as well, for the reader of model_fits. Where it is of a sample of
 // many, that would only cost time, and the samples of segments are small: the choice made
 // for everyone is theirs.
-func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *ltv.SpendSummary, everyone *segmentFit) error {
+func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, everyone *segmentFit) error {
 	if b.level > 0 && everyone != nil {
 		s.order = everyone.order
 	} else if err := s.score(b, segment, b.candidates()); err != nil {
@@ -187,6 +198,11 @@ func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *
 	} else {
 		s.fittedOn = onNobody
 	}
+	return nil
+}
+
+// runSpend fits the model of spend.
+func (s *segmentFit) runSpend(spend *ltv.SpendSummary) error {
 	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
 	return nil
 }

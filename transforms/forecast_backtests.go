@@ -19,10 +19,10 @@ const (
 	mostOriginsOfSample = 2
 )
 
-// backtest compares what the models would have foretold at earlier origins with what came.
+// Backtest compares what the models would have foretold at earlier origins with what came.
 // Where the sample is not of all customers only the models in use are compared, and segments
 // at the latest origin alone.
-func (f *Forecasts) backtest(parallel func(tasks []func() error) error) error {
+func (f *Forecasts) Backtest(parallel func(tasks []func() error) error) error {
 	b := f.base
 	held := b.heldDays()
 	first, _ := b.sample.Days()

@@ -166,33 +166,6 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
-// Look goes once through all customers, for what needs all of them: the percentiles of
-// customer_ltv, and cohort_ltv_forecast where it is wanted.
-func (f *Forecasts) Look(histories Histories, cohorts bool) error {
-	f.ranks = newValueRanks()
-	if cohorts {
-		f.cohorts = newCohortForecast(f)
-	}
-	for b, err := range histories() {
-		if err == nil {
-			err = f.each(b, func(h *history, group int, place uint32) {
-				v, worth := f.value(group, place, h)
-				if v.HasValue {
-					f.ranks.add(v.Value)
-				}
-				if cohorts {
-					f.cohorts.add(h, group, &v, worth.total)
-				}
-			})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	f.ranks.sum()
-	return nil
-}
-
 // each calls for every customer of a record.
 func (f *Forecasts) each(b []byte, do func(h *history, group int, place uint32)) error {
 	r := readHistories(b, len(f.base.s.Dimensions))
