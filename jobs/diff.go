@@ -12,6 +12,7 @@ import (
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
+	"github.com/cohortline/cohortline/transforms"
 	"github.com/cohortline/cohortline/transforms/diff"
 )
 
@@ -30,6 +31,8 @@ type DiffOptions struct {
 	Env     func(string) (string, bool) // for the secrets of their configurations
 	Bases   []string                    // folders where relative paths of their inputs may begin
 	Threads int
+
+	forget transforms.OrderClass // tests: orders that are left as they were
 }
 
 // Diff is what two results have not in common.

@@ -222,6 +222,9 @@ func (x *explanation) walk(yield func(cellCauseRow) bool) (err error) {
 	for i, s := range append([]step{{causeCode, 0, func(*mixState) {}}}, x.steps()...) {
 		done := x.o.Observe.Stage("recompute", "with "+s.cause)
 		s.take(&st)
+		if x.o.forget != transforms.NoChange {
+			st.classes[x.o.forget] = false
+		}
 		next, err := x.compute(x.ctx, st, x.temp, i+1)
 		if err != nil {
 			return err

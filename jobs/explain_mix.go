@@ -88,6 +88,9 @@ func (x *mixture) compute(ctx context.Context, st mixState, temp store.Store, st
 	if err := r.fold(ctx, p); err != nil {
 		return nil, errors.Join(err, result.close())
 	}
+	if err := r.predict(); err != nil {
+		return nil, errors.Join(err, result.close())
+	}
 	if err := r.write(ctx, p); err != nil {
 		return nil, errors.Join(err, result.close())
 	}

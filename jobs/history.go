@@ -3,11 +3,14 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/store"
+	"github.com/cohortline/cohortline/schemas"
 )
 
 // RunRecord is a published run with what has become of it.
@@ -55,6 +58,25 @@ type RunReport struct {
 	RunRecord
 	Before string     `json:"before"`         // the publication that its inputs are compared with: the one before of its date, else the latest of the nearest earlier date; empty: there is none
 	Read   []RunInput `json:"inputs_changes"` // its inputs, and those of Before that it did not find
+
+	Differing *ChangedOrders `json:"changed_orders,omitempty"` // where they were asked for
+}
+
+// ChangedOrders are the orders that a run has read otherwise than the one before.
+type ChangedOrders struct {
+	Causes map[string]int64 `json:"causes"` // how many, by cause
+	Orders []ChangedOrder   `json:"orders"` // at most as many as were asked for
+}
+
+// ChangedOrder is an order that a run has read otherwise than the one before.
+type ChangedOrder struct {
+	Cause     string     `json:"cause"`
+	Source    string     `json:"source"`
+	OrderID   string     `json:"order_id"`
+	OrderedAt *time.Time `json:"ordered_at"`
+	Currency  *string    `json:"currency"`
+	BeforeNet *string    `json:"before_net"` // gross − discount − refund in its currency; null: that run has not read it
+	AfterNet  *string    `json:"after_net"`
 }
 
 // ShowRun reports on a published run.
@@ -85,6 +107,53 @@ func ShowRun(ctx context.Context, s store.Store, name string) (*RunReport, error
 	}
 	report.Read = compareInputs(last, m.Inputs)
 	return report, nil
+}
+
+// ShowOrders adds to a report the orders that the run has read otherwise than the one that
+// its inputs are compared with, at most limit of them; 0: all. o says where inputs may lie,
+// and, in Out, where to write all of them as a table.
+func ShowOrders(ctx context.Context, report *RunReport, limit int, o DiffOptions) (err error) {
+	report.Differing = &ChangedOrders{Causes: map[string]int64{}, Orders: []ChangedOrder{}}
+	if report.Before == "" {
+		return nil
+	}
+	before, err := pipeline.FindRun(ctx, o.Store, report.Before)
+	if err != nil {
+		return err
+	}
+	o.Against = o.Store
+	x, err := openMixture(ctx, before, &report.Manifest, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.close()) }()
+	_, err = x.listOrders(ctx, o, func(r changedOrderRow) {
+		if report.Differing.Causes[r.Cause]++; limit == 0 || len(report.Differing.Orders) < limit {
+			report.Differing.Orders = append(report.Differing.Orders, r.document())
+		}
+	})
+	return err
+}
+
+func (r *changedOrderRow) document() ChangedOrder {
+	c := ChangedOrder{Cause: r.Cause, Source: r.Source, OrderID: r.OrderID}
+	if r.OrderedAt.Valid {
+		t := time.UnixMicro(int64(r.OrderedAt.Value)).UTC()
+		c.OrderedAt = &t
+	}
+	if r.Currency.Valid {
+		c.Currency = &r.Currency.Value
+	}
+	for _, x := range []struct {
+		from schemas.Opt[schemas.Sum]
+		to   **string
+	}{{r.BeforeNet, &c.BeforeNet}, {r.AfterNet, &c.AfterNet}} {
+		if x.from.Valid {
+			s := schemas.FormatSum(x.from.Value)
+			*x.to = &s
+		}
+	}
+	return c
 }
 
 // compareInputs says of every input what has become of it.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/schemas"
-	"github.com/cohortline/cohortline/transforms"
 	"github.com/cohortline/cohortline/transforms/diff"
 )
 
@@ -37,7 +36,8 @@ func (r *run) restated(ctx context.Context, p *pipeline.Publication) (*pipeline.
 			continue
 		}
 		t := pipeline.RestatedTable{Table: name, RowsBefore: b.Rows, RowsAfter: a.Rows}
-		if !slices.Contains(transforms.StreamedTables, name) && max(b.Rows, a.Rows) <= maxRestatedRows && found.Unknown == "" {
+		declared, _ := schemas.ByName(name, nil)
+		if !slices.Contains(declared.Key, "customer_id") && max(b.Rows, a.Rows) <= maxRestatedRows && found.Unknown == "" {
 			err := c.restated(&t, cohorts)
 			if err != nil && ctx.Err() != nil {
 				return nil, ctx.Err()

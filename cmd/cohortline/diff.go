@@ -40,10 +40,7 @@ func (p *program) diffCommand() *cli.Command {
 				return err
 			}
 			o := jobs.DiffOptions{Before: c.Args().Get(0), After: c.Args().Get(1), Limit: c.Int("limit"), TempDir: c.String("temp-dir"), Observe: p.observer(c.Bool("quiet")),
-				Explain: c.Bool("explain"), Env: p.env, Threads: c.Int("threads")}
-			if dir, err := filepath.Abs(filepath.Dir(c.String("config"))); err == nil {
-				o.Bases = []string{dir}
-			}
+				Explain: c.Bool("explain"), Env: p.env, Threads: c.Int("threads"), Bases: basesOf(c)}
 			if v := c.String("memory"); v != "" {
 				if o.Memory, err = jobs.ParseBytes(v); err != nil {
 					return &usageError{fmt.Errorf("--memory: %w", err)}
@@ -76,21 +73,42 @@ func (p *program) diffCommand() *cli.Command {
 	}
 }
 
+// basesOf are folders where relative paths of inputs may begin by now: that of the
+// configuration.
+func basesOf(c *cli.Context) []string {
+	dir, err := filepath.Abs(filepath.Dir(c.String("config")))
+	if err != nil { // there is no working directory: absolute paths are left
+		return nil
+	}
+	return []string{dir}
+}
+
 // differences says what differs: a line for every table, then its columns with the cell
 // that has moved most.
 func (p *program) differences(d *jobs.Diff) {
 	fmt.Fprintf(p.out, "before  %s  run %s\nafter   %s  run %s\n", d.Before.Publication, d.Before.RunID, d.After.Publication, d.After.RunID)
+	var equal []string
 	for _, t := range d.Tables {
 		if t.Cells == 0 {
-			fmt.Fprintf(p.out, "\n%s: equal, %s rows\n", t.Table, thousands(t.RowsAfter))
+			equal = append(equal, t.Table)
 			continue
 		}
 		fmt.Fprintf(p.out, "\n%s: %s cells differ; rows: %s changed, %s added, %s removed\n", t.Table, thousands(t.Cells), thousands(t.Changed), thousands(t.Added), thousands(t.Removed))
 		rows := sink.Rows{Columns: []string{"  column", "cells", "in all", "most: before", "after", "in row"}, Numeric: []bool{false, true, true, true, true, false}}
+		if d.Explanation != nil {
+			rows.Columns, rows.Numeric = append(rows.Columns, "for"), append(rows.Numeric, false)
+		}
 		for _, x := range t.Columns {
-			rows.Rows = append(rows.Rows, texts("  "+x.Column, thousands(x.Cells), signed(x.Delta), or(x.Largest.Before, "–"), or(x.Largest.After, "–"), readableKey(x.Largest.Key)))
+			row := texts("  "+x.Column, thousands(x.Cells), signed(x.Delta), or(x.Largest.Before, "–"), or(x.Largest.After, "–"), readableKey(x.Largest.Key))
+			if d.Explanation != nil {
+				row = append(row, texts(partsOf(x.Parts))...)
+			}
+			rows.Rows = append(rows.Rows, row)
 		}
 		_ = sink.Terminal(p.out, readable(rows)) // a terminal that is gone has nobody to tell
+	}
+	if len(equal) > 0 {
+		fmt.Fprintf(p.out, "\nequal: %s\n", strings.Join(equal, ", "))
 	}
 	p.explained(d.Explanation)
 	if d.CellsInAll == 0 {
@@ -99,6 +117,19 @@ func (p *program) differences(d *jobs.Diff) {
 	for _, f := range d.Files {
 		fmt.Fprintf(p.err, "%s\n", f)
 	}
+}
+
+// partsOf says what each cause has done to a cell.
+func partsOf(parts []jobs.CausePart) string {
+	var list []string
+	for _, x := range parts {
+		text := x.Cause
+		if x.Part != nil {
+			text += " " + cell(signed(x.Part), true)
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
 }
 
 // explained says what each cause has done.
@@ -126,13 +157,6 @@ func (p *program) explained(x *jobs.Explained) {
 	for _, n := range x.Notes {
 		fmt.Fprintf(p.out, "note: %s\n", n)
 	}
-}
-
-func texts(list ...string) (row []*string) {
-	for i := range list {
-		row = append(row, &list[i])
-	}
-	return row
 }
 
 func or(s *string, none string) string {

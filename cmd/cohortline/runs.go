@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
+	"github.com/cohortline/cohortline/pipeline/sink"
 	"github.com/urfave/cli/v2"
 )
 
@@ -20,7 +23,10 @@ func (p *program) runsCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name: "show", Usage: "what a run has read and published, and what it has changed", ArgsUsage: "RUN",
 			Description: "RUN is a run id, a date (its latest result), or date#number.",
-			Flags:       flags(),
+			Flags: append(flags(),
+				&cli.BoolFlag{Name: "orders", Usage: "list the orders that it has read otherwise than the run before; reads the inputs of both again"},
+				&cli.IntFlag{Name: "limit", Value: 20, Usage: "at most `N` orders; 0: all"},
+				&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for what memory has no room for"}),
 			Action: func(c *cli.Context) error {
 				if c.NArg() != 1 {
 					return &usageError{errors.New("name one run: an id, a date or date#number, as `cohortline runs` lists them")}
@@ -33,6 +39,12 @@ func (p *program) runsCommand() *cli.Command {
 				report, err := jobs.ShowRun(c.Context, s, c.Args().First())
 				if err != nil {
 					return err
+				}
+				if c.Bool("orders") {
+					o := jobs.DiffOptions{Store: s, Env: p.env, Bases: basesOf(c), TempDir: c.String("temp-dir"), Observe: p.observer(true)}
+					if err := jobs.ShowOrders(c.Context, report, c.Int("limit"), o); err != nil {
+						return err
+					}
 				}
 				return p.result(c, report, func() { p.runReport(report) })
 			},
@@ -91,6 +103,35 @@ func (p *program) runReport(r *jobs.RunReport) {
 		fmt.Fprintf(p.out, "  %-18s %13s rows  %s, of an earlier run\n", t.Table, thousands(t.Rows), t.Result)
 	}
 	p.restated(r.Restated)
+	if r.Differing != nil {
+		p.changedOrders(r.Differing)
+	}
+}
+
+// changedOrders lists the orders that a run has read otherwise than the one before.
+func (p *program) changedOrders(x *jobs.ChangedOrders) {
+	fmt.Fprintln(p.out, "\norders read otherwise:")
+	total := int64(0)
+	for _, cause := range slices.Sorted(maps.Keys(x.Causes)) {
+		fmt.Fprintf(p.out, "  %-18s %11s\n", cause, thousands(x.Causes[cause]))
+		total += x.Causes[cause]
+	}
+	if total == 0 {
+		fmt.Fprintln(p.out, "  none")
+		return
+	}
+	rows := sink.Rows{Columns: []string{"  cause", "source", "order_id", "ordered_at", "currency", "net before", "after"}, Numeric: []bool{false, false, false, false, false, true, true}}
+	for _, o := range x.Orders {
+		at := "–"
+		if o.OrderedAt != nil {
+			at = o.OrderedAt.Format("2006-01-02T15:04:05Z")
+		}
+		rows.Rows = append(rows.Rows, texts("  "+o.Cause, o.Source, o.OrderID, at, or(o.Currency, "–"), or(o.BeforeNet, "–"), or(o.AfterNet, "–")))
+	}
+	_ = sink.Terminal(p.out, readable(rows)) // a terminal that is gone has nobody to tell
+	if left := total - int64(len(x.Orders)); left > 0 {
+		fmt.Fprintf(p.out, "  … %s more; --limit 0 lists all\n", thousands(left))
+	}
 }
 
 // restated tells what a run has changed in the last result of its date.
