@@ -316,6 +316,9 @@ func (b *backfill) publishAll(ctx context.Context) error {
 
 // sweepFrom makes the sweep of as many dates as memory has room for, beginning with one.
 func (b *backfill) sweepFrom(ctx context.Context, date int) error {
+	if n := b.ledger.Counts().Orders; n > transforms.MaxSweepOrders {
+		return &BackfillError{fmt.Sprintf("%d orders are more than a backfill can count (%d)\npublish the dates by `cohortline run --as-of`, one by one", n, transforms.MaxSweepOrders)}
+	}
 	done := b.run.o.Observe.Stage("transform", "customers and what changes by date")
 	r := transforms.SweepRange{First: date, End: len(b.dates), Memory: b.memory.sweep()}
 	if b.o.sweepMemory > 0 {

@@ -253,6 +253,16 @@ func TestBackfillPlan(t *testing.T) {
 			t.Errorf("%v, %+v", err, b)
 		}
 	})
+	t.Run("of a newer version", func(t *testing.T) {
+		o, s := begin(t)
+		if err := s.Put(t.Context(), planFolder+"newer.json", []byte(`{"version": 2, "job": "cohorts"}`)); err != nil {
+			t.Fatal(err)
+		}
+		var newer *store.FormatError
+		if _, err := o.backfill(s, 2, nil); !errors.As(err, &newer) {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("resume without dates", func(t *testing.T) {
 		o, s := begin(t)
 		b, err := o.backfill(s, 2, func(x *BackfillOptions) { x.From, x.To, x.Every, x.Resume = "", "", "", true })

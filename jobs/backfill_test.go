@@ -23,6 +23,7 @@ type history struct {
 	orders          []string
 	from, to, every string
 	first           time.Time // of the orders
+	zeros           string    // behind the digits of gross amounts
 	days            int
 }
 
@@ -50,6 +51,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 		zone, grains, pick(r, "monday", "sunday"), second, dimensions, match, refunded, tables)
 	h.header = "order_id,customer_id,email,ordered_at,updated_at,status,currency,gross_amount,discount_amount,refund_amount,cost_amount,channel,country"
 	n := pick(r, 60, 400, 1500)
+	h.zeros = pick(r, "", "", "", "00000000000") // or amounts whose sums take more than 64 bits
 	for i := range n {
 		h.orders = append(h.orders, h.order(r, i, n))
 	}
@@ -114,8 +116,8 @@ func (h *history) order(r *rand.Rand, i, n int) string {
 		order = r.IntN(i + 1) // another version of an earlier one
 	}
 	updated := at.Add(time.Duration(r.IntN(100)) * 24 * time.Hour)
-	return fmt.Sprintf("o%d,%s,%s,%s,%s,%s,%s,%d.%02d,%d,%d,%s,%s,%s", order, id, mail, at.Format("2006-01-02T15:04:05.999999Z"), updated.Format(time.RFC3339),
-		pick(r, "paid", "paid", "paid", "paid", "refunded", "cancelled", "test"), pick(r, "EUR", "EUR", "EUR", "USD", "CHF"), gross, r.IntN(100), discount, refund, cost,
+	return fmt.Sprintf("o%d,%s,%s,%s,%s,%s,%s,%d%s.%02d,%d,%d,%s,%s,%s", order, id, mail, at.Format("2006-01-02T15:04:05.999999Z"), updated.Format(time.RFC3339),
+		pick(r, "paid", "paid", "paid", "paid", "refunded", "cancelled", "test"), pick(r, "EUR", "EUR", "EUR", "USD", "CHF"), gross, h.zeros, r.IntN(100), discount, refund, cost,
 		pick(r, "web", "shop", "", "phone"), pick(r, "DE", "FR", "US", ""))
 }
 
