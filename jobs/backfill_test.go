@@ -70,6 +70,9 @@ func newHistory(t *testing.T, seed uint64) *history {
 	at := r.IntN(h.days)
 	h.from = h.first.AddDate(0, 0, at-5).Format(time.DateOnly)
 	h.to = h.first.AddDate(0, 0, at+map[string]int{"day": r.IntN(12), "week": r.IntN(60), "month": r.IntN(200)}[h.every]).Format(time.DateOnly)
+	if r.IntN(3) == 0 { // over all of it, so that ids are linked between two dates
+		h.every, h.from, h.to = pick(r, "week", "month"), h.first.Format(time.DateOnly), h.first.AddDate(0, 0, h.days).Format(time.DateOnly)
+	}
 	if r.IntN(4) == 0 { // over the nights on which the clocks change
 		h.every = "day"
 		h.from, h.to = h.first.AddDate(0, 0, 50).Format(time.DateOnly), h.first.AddDate(0, 0, 68).Format(time.DateOnly)
@@ -85,9 +88,9 @@ func (h *history) order(r *rand.Rand, i, n int) string {
 	id, mail := fmt.Sprintf("c%d", who), ""
 	switch r.IntN(12) {
 	case 0, 1:
-		id, mail = "", fmt.Sprintf("M%d@x.example", r.IntN(people)) // a guest
+		id, mail = "", fmt.Sprintf("M%d@x.example", r.IntN(2*people)) // a guest
 	case 2:
-		mail = fmt.Sprintf("m%d@x.example", r.IntN(people)) // that of somebody, perhaps
+		mail = fmt.Sprintf("m%d@x.example", r.IntN(2*people)) // that of somebody, perhaps
 	case 3, 4, 5:
 		mail = fmt.Sprintf("m%d@x.example", who)
 	case 6:
@@ -250,6 +253,24 @@ func TestBackfillEqualsRuns(t *testing.T) {
 	t.Log(tables)
 	if len(tables) < len(tableNames()) {
 		t.Errorf("only the tables %v were compared", slices.Sorted(maps.Keys(tables)))
+	}
+}
+
+// TestBackfillOverRepeatedMidnight sweeps the night on which clocks in St. John's went from
+// 00:01 back to 23:01: a purchase of the new date comes before one of the old.
+func TestBackfillOverRepeatedMidnight(t *testing.T) {
+	h := newHistory(t, 3)
+	h.config = "version: 1\nreporting: {timezone: America/St_Johns, currency: EUR, grains: [day, week, month]}\nsources: [{table: orders, name: shop, path: shop*.csv}]\nidentity: {match: [id]}\noutput: {path: unused}\n"
+	h.orders = nil
+	for i, at := range []string{"2010-11-01T12:00:00Z", "2010-11-07T02:29:59Z", "2010-11-07T02:30:30Z", "2010-11-07T02:45:00Z", "2010-11-07T03:30:00Z", "2010-11-07T15:00:00Z", "2010-11-09T15:00:00Z"} {
+		for k := range i + 1 { // c0 has bought at each of them, c1 from the second on, …
+			h.orders = append(h.orders, fmt.Sprintf("o%d-%d,c%d,,%s,,paid,EUR,%d,0,0,1,web,DE", i, k, k, at, 1+i))
+		}
+	}
+	h.deliver(t, h.orders)
+	h.from, h.to, h.every = "2010-11-03", "2010-11-12", "day"
+	if d := differences(h.runs(t, stores["memory"](t)), h.backfill(t, stores["memory"](t), nil)); len(d) > 0 {
+		t.Errorf("%d objects differ: %v", len(d), d[:min(12, len(d))])
 	}
 }
 
