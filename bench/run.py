@@ -10,6 +10,8 @@ runs; the spread is min-max. Needs Go and the packages of requirements.txt.
 """
 import argparse, datetime, filecmp, importlib.metadata, os, platform, shutil, statistics, subprocess, sys, time
 
+import results
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TWO = "customers, cohort_retention"
@@ -152,15 +154,15 @@ def table(form, orders):
             sys.exit(f"{name} disagrees with {names[0]}: its time does not count")
         if name in ("cohortline, --memory", "cohortline, one thread") and not same(outs[names[0]], outs[name]):
             sys.exit(f"{name} writes other bytes")
-    results = {name: [] for name in names}
+    measured = {name: [] for name in names}
     for i in range(o.runs):
         for name in names:
-            results[name].append(once(name, folder)[1:])
-            print(f"  run {i + 1} {name}: {results[name][-1][0]:.2f} s", file=sys.stderr, flush=True)
+            measured[name].append(once(name, folder)[1:])
+            print(f"  run {i + 1} {name}: {measured[name][-1][0]:.2f} s", file=sys.stderr, flush=True)
     say(f"\n## {orders:,} orders, {form}, {size / 1e6:,.0f} MB, {o.runs} runs\n")
-    first = statistics.median(r[0] for r in results[names[0]])
+    first = statistics.median(r[0] for r in measured[names[0]])
     say(f"| contestant | wall s | (min-max) | CPU s | peak MB | wall against {names[0]} |\n|---|---|---|---|---|---|")
-    for name, runs in results.items():
+    for name, runs in measured.items():
         wall = [r[0] for r in runs]
         say(f"| {name} | {statistics.median(wall):.2f} | {min(wall):.2f}-{max(wall):.2f} | {statistics.median(r[1] for r in runs):.2f} | {statistics.median(r[2] for r in runs):.0f} | {statistics.median(wall) / first:.2f} |")
 
@@ -176,7 +178,6 @@ def scaling():
 
 versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in ("duckdb", "polars", "pandas", "pyarrow"))
 go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
-say("# Results")
 say(f"\nWritten by `bench/run.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB, {platform.system()}; {go}; {versions}.")
 say("Whole processes in turn on the same files, which lie in the page cache; 3 % of the orders come again. Every peer's cells equal ours. Peers do the job of [peers/JOB.md](peers/JOB.md); cohortline also computes the"
     " 30-day windows, all columns of both tables and the checks.")
@@ -186,5 +187,4 @@ for form in o.formats:
 if o.scaling:
     scaling()
 if o.write:
-    with open(os.path.join(HERE, "RESULTS.md"), "w") as f:
-        f.write("\n".join(lines) + "\n")
+    results.write("Results", "\n".join(lines))

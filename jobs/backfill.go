@@ -20,7 +20,7 @@ type BackfillOptions struct {
 	From, To    string // dates, both included; an empty To is the day on which the plan is made
 	Every       string // see Cadences
 	Newest      bool   // the newest date first
-	Jobs        int    // dates at work at the same time; 0: one per processor
+	Jobs        int    // dates at work at the same time; 0: four per processor
 	MaxFailures int    // so many dates may fail before no other is begun; 0: any number
 	Resume      bool   // there must be an unfinished plan to go on with
 	Restart     bool   // an unfinished plan is given up
@@ -84,6 +84,7 @@ type backfill struct {
 	todo     []int           // dates of the plan that are neither published nor given up, in the order of work
 	index    map[int]int     // of the dates of the plan, where they are among those of the ledger
 	sweep    *transforms.Sweep
+	states   chan *transforms.SweepState // that no date is using
 
 	folds   sync.Mutex
 	landed  sync.Mutex
@@ -324,6 +325,11 @@ func (b *backfill) sweepFrom(ctx context.Context, date int) error {
 	}
 	state := b.sweep.State()
 	state.Move(date)
+	b.states = make(chan *transforms.SweepState, b.jobs())
+	b.states <- state
+	for n := 1; n < min(b.jobs(), b.run.o.Threads+1) && (r.Memory == 0 || int64(n+1)*state.Bytes() < r.Memory); n++ {
+		b.states <- b.sweep.State()
+	}
 	done(state.Counts().Customers, "customers")
 	return ctx.Err()
 }
@@ -333,9 +339,8 @@ func (b *backfill) sweepFrom(ctx context.Context, date int) error {
 func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool, error) {
 	covered := b.todo[:n]
 	b.todo = b.todo[n:]
-	state := b.sweep.State()
 	for canary && len(covered) > 0 {
-		err := b.publishDate(ctx, covered[0], state)
+		err := b.publishDate(ctx, covered[0])
 		covered = covered[1:]
 		canary = err != nil
 		if err != nil && (!errors.Is(err, pipeline.ErrLocked) || ctx.Err() != nil || b.tooMany()) {
@@ -344,14 +349,10 @@ func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool
 	}
 	next := make(chan int)
 	var workers sync.WaitGroup
-	states := []*transforms.SweepState{state}
-	for range b.jobs() - 1 {
-		states = append(states, b.sweep.State())
-	}
-	for _, state := range states {
+	for range b.jobs() {
 		workers.Go(func() {
 			for i := range next {
-				_ = b.publishDate(ctx, i, state) // noted with the date
+				_ = b.publishDate(ctx, i) // noted with the date
 			}
 		})
 	}
@@ -366,11 +367,13 @@ func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool
 	return canary, nil
 }
 
+// jobs is how many dates are at work at the same time. Most of the time of a date is spent
+// waiting for the output to have written safely.
 func (b *backfill) jobs() int {
 	if b.o.Jobs > 0 {
 		return b.o.Jobs
 	}
-	return b.run.o.Threads
+	return 4 * b.run.o.Threads
 }
 
 // tooMany says whether as many dates have failed as may.

@@ -13,11 +13,10 @@ import (
 	"github.com/cohortline/cohortline/transforms"
 )
 
-// publishDate publishes a date of the plan, to which it moves a state of the sweep, and
-// notes what has become of it.
-func (b *backfill) publishDate(ctx context.Context, i int, state *transforms.SweepState) error {
+// publishDate publishes a date of the plan and notes what has become of it.
+func (b *backfill) publishDate(ctx context.Context, i int) error {
 	r := b.at(i)
-	status, err := b.runDate(ctx, r, i, state)
+	status, err := b.runDate(ctx, r, i)
 	d := &b.summary.Dates[i]
 	d.Seconds = b.run.o.Now().Sub(r.start).Seconds()
 	if err != nil && errors.Is(err, context.Canceled) {
@@ -66,7 +65,7 @@ func (b *backfill) recordOnce(ctx context.Context) ([]pipeline.InputRecord, erro
 }
 
 // runDate does what Cohorts does, but for what the dates share.
-func (b *backfill) runDate(ctx context.Context, r *run, i int, state *transforms.SweepState) (status string, err error) {
+func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, err error) {
 	p, err := pipeline.OpenPublication(ctx, r.output, b.key(i))
 	if err != nil {
 		return DateFailed, err
@@ -75,19 +74,28 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int, state *transforms
 	if m, err := p.Published(ctx, b.c.Tables); err != nil || m != nil { // by a run, meanwhile
 		return DateUnchanged, err
 	}
-	if err := b.measure(ctx, r, p, state); err != nil {
-		return DateFailed, err
-	}
-	if err := r.check(); err != nil {
-		return DateFailed, err
-	}
-	if err := r.write(ctx, p); err != nil {
+	defer r.streamed.Wait()
+	if err := b.writeDate(ctx, r, p); err != nil {
 		return DateFailed, err
 	}
 	if err := r.checkShrink(ctx, p); err != nil {
 		return DateFailed, err
 	}
 	return DatePublished, r.publish(ctx, p)
+}
+
+// writeDate computes, checks and writes the tables of a date. It moves a state of the sweep
+// there.
+func (b *backfill) writeDate(ctx context.Context, r *run, p *pipeline.Publication) error {
+	state := <-b.states
+	defer func() { b.states <- state }()
+	if err := b.measure(ctx, r, p, state); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	return r.write(ctx, p)
 }
 
 // measure makes the metrics of a date from the sweep. Tables that list customers, and those

@@ -219,7 +219,7 @@ func differences(a, b map[string][]byte) (names []string) {
 // dates publish, for random orders, configurations and dates. COHORTLINE_BACKFILLS is how
 // many to try.
 func TestBackfillEqualsRuns(t *testing.T) {
-	n, seed := 24, uint64(1)
+	n, seed := 8, uint64(1)
 	if k, err := strconv.Atoi(os.Getenv("COHORTLINE_BACKFILLS")); err == nil {
 		n, seed = k, uint64(time.Now().UnixNano())
 	}

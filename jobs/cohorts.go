@@ -88,6 +88,7 @@ type run struct {
 	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
 	settings     transforms.Settings
 	metrics      *transforms.Metrics
+	streamed     streamed
 	histories    *spool            // of the customers, for customer_ltv
 	gathered     []*transforms.RFM // by worker of the fold
 	forecasts    *transforms.Forecasts
@@ -135,6 +136,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
+	defer r.streamed.Wait()
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
@@ -284,13 +286,33 @@ func (r *run) resolve() error {
 	return nil
 }
 
-// fold walks the customers; the tables that list them are written on the way.
+// streamed is what goes on beside the steps after the fold: the tables that list customers
+// are written to their ends, and the rows given back.
+type streamed struct {
+	sync.WaitGroup
+	failures []error
+}
+
+// end waits and returns the first failure.
+func (s *streamed) end() error {
+	s.Wait()
+	for _, err := range s.failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold walks the customers; the tables that list them are written on the way, and have been
+// when streamed ends.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("transform", "customers and metrics")
 	workers, err := r.stream(ctx, p, r.computed(), r.ledger.Fold)
 	if err != nil {
 		return err
 	}
+	r.streamed.Go(func() { r.streamed.failures[len(transforms.StreamedTables)] = r.ledger.Close() })
 	r.metrics = workers[0]
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
@@ -307,15 +329,15 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 
 const emptyWarning = "no purchase lies before the as-of instant: the tables of this date are empty"
 
-// stream walks the customers by a fold and writes the published tables that list them. It
-// returns what every worker has gathered for the tables named.
+// stream walks the customers by a fold and writes the published tables that list them, which
+// are whole when streamed has ended. It returns what every worker has gathered for the tables named.
 func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []string, fold func(func() transforms.Visitor, func([]arrow.Record) error) error) ([]*transforms.Metrics, error) {
 	tables = slices.DeleteFunc(slices.Clone(tables), func(t string) bool {
 		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
 	})
 	streams := make([]*stream, len(transforms.StreamedTables))
-	var writers sync.WaitGroup
-	failures := make([]error, len(streams))
+	r.streamed.failures = make([]error, len(streams)+1)
+	failures := r.streamed.failures
 	for i, name := range transforms.StreamedTables {
 		if !slices.Contains(tables, name) {
 			continue
@@ -323,7 +345,7 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		writers.Go(func() {
+		r.streamed.Go(func() {
 			defer s.leave() // also when the table cannot be begun
 			_, failures[i] = p.Write(ctx, s.data())
 		})
@@ -361,13 +383,13 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 			s.close(err)
 		}
 	}
-	writers.Wait()
-	for _, f := range failures {
-		if f != nil {
-			return nil, r.largePartition(f)
+	if err != nil {
+		if f := r.streamed.end(); f != nil { // why the fold could not go on
+			err = f
 		}
+		return nil, r.largePartition(err)
 	}
-	return workers, r.largePartition(err)
+	return workers, nil
 }
 
 // largePartition says what to do where the orders of a customer do not fit the memory; other

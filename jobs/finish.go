@@ -166,6 +166,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := r.streamed.end(); err != nil {
+		return err
+	}
 	done(int64(len(p.Outputs())), "tables")
 	return nil
 }

@@ -32,22 +32,10 @@ type ReplayedDate struct {
 	Warnings []string `json:"warnings"`
 }
 
-// ReplayError says that some dates could not be run again; those before are published.
-type ReplayError struct {
-	Failed, Dates int
-	First         error
-}
-
-func (e *ReplayError) Error() string {
-	return fmt.Sprintf("%d of %d dates could not be replayed; the others are published. The first: %s", e.Failed, e.Dates, e.First)
-}
-
-func (e *ReplayError) Unwrap() error { return e.First }
-
 // Replay runs the published dates again that have rejected rows, oldest first, with a
 // configuration whose mapping or rates have been corrected. only names one date; empty:
 // all. Dates are published one by one. When one fails the others go on, and the error is a
-// ReplayError, or, where no date could be published, the first failure.
+// PartError, or, where no date could be published, the first failure.
 func Replay(ctx context.Context, c *Config, o Options, only string) (_ *ReplaySummary, err error) {
 	if o.Store == nil {
 		if o.Store, err = store.Open(ctx, c.Output); err != nil {
@@ -60,7 +48,8 @@ func Replay(ctx context.Context, c *Config, o Options, only string) (_ *ReplaySu
 		return nil, err
 	}
 	s := &ReplaySummary{Status: "unchanged", Output: c.Output, Dates: []ReplayedDate{}}
-	failure := &ReplayError{Dates: len(dates)}
+	failed := 0
+	var first error
 	for _, m := range dates {
 		d, err := replayDate(ctx, c, o, m)
 		if ctx.Err() != nil {
@@ -68,8 +57,8 @@ func Replay(ctx context.Context, c *Config, o Options, only string) (_ *ReplaySu
 		}
 		if err != nil {
 			d.Status, d.Error = Failed, err.Error()
-			if failure.Failed++; failure.First == nil {
-				failure.First = err
+			if failed++; first == nil {
+				first = err
 			}
 		}
 		if d.Status == pipeline.Succeeded {
@@ -77,15 +66,13 @@ func Replay(ctx context.Context, c *Config, o Options, only string) (_ *ReplaySu
 		}
 		s.Dates = append(s.Dates, d)
 	}
-	switch {
-	case failure.Failed == 0:
-		return s, nil
-	case failure.Failed == len(dates):
+	if failed > 0 {
 		s.Status = Failed
-		return s, failure.First
 	}
-	s.Status = Failed
-	return s, failure
+	if failed > 0 && failed < len(dates) {
+		first = &PartError{fmt.Sprintf("%d of %d dates could not be replayed, the others are published; the first failure: %s\nreplay again: what is published is not rejected any more", failed, len(dates), first)}
+	}
+	return s, first
 }
 
 // withRejects lists the last results of the job that have rejected rows, oldest first.

@@ -29,23 +29,33 @@ func Partitions(ctx context.Context, s store.Store, table string) ([]string, err
 	return slices.Compact(list), nil
 }
 
-// ReadTable reads a published table as text; asOf names the partition, empty the latest.
-// keep, where given, says which rows to return by their values.
-func ReadTable(ctx context.Context, s store.Store, table, asOf string, keep func(value func(column string) string) bool) (sink.Rows, error) {
+// TablePath is where a published table lies, and the as-of date of its partition: that of
+// asOf, the latest where it is empty.
+func TablePath(ctx context.Context, s store.Store, table, asOf string) (file, date string, err error) {
 	partitions, err := Partitions(ctx, s, table)
 	if err != nil {
-		return sink.Rows{}, err
+		return "", "", err
 	}
 	if asOf == "" && len(partitions) > 0 {
 		asOf = partitions[len(partitions)-1]
 	}
-	path := s.Path(tableName(table, "as_of="+asOf))
+	file = s.Path(tableName(table, "as_of="+asOf))
 	if !slices.Contains(partitions, asOf) {
 		have := "nothing has been published yet; start with `cohortline run`"
 		if len(partitions) > 0 {
 			have = "there is " + strings.Join(partitions, ", ")
 		}
-		return sink.Rows{}, &source.FileError{File: path, What: "table " + table + " is not there", Err: source.ErrMissing, Hint: have}
+		return "", "", &source.FileError{File: file, What: "table " + table + " is not there", Err: source.ErrMissing, Hint: have}
+	}
+	return file, asOf, nil
+}
+
+// ReadTable reads a published table as text; asOf names the partition, empty the latest.
+// keep, where given, says which rows to return by their values.
+func ReadTable(ctx context.Context, s store.Store, table, asOf string, keep func(value func(column string) string) bool) (sink.Rows, error) {
+	path, _, err := TablePath(ctx, s, table, asOf)
+	if err != nil {
+		return sink.Rows{}, err
 	}
 	var stores source.Stores
 	defer stores.Close()

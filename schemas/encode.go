@@ -36,7 +36,9 @@ func Encode[T any](t Table, rows iter.Seq[T]) Data {
 			return yield(r, nil)
 		}
 		for row := range rows {
-			e.Append(&row)
+			place := e.Row()
+			*place = row
+			e.Append(place)
 			if e.rows == BatchRows && !flush() {
 				return
 			}

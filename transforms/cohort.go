@@ -231,7 +231,7 @@ func (c *CohortCells) Merge(other Accumulator) {
 		for i, t := range from.tables {
 			t.each(func(d int, segment uint32, cohort int, b *cohortCells) {
 				to := c.cohort(g, from.periods[cohort])
-				g.tables[i].at(d, segment, to, int32(len(b.counts))).sum(b)
+				g.tables[i].at(d, segment, to, g.ages[i][to]).sum(b)
 			})
 		}
 	}

@@ -86,10 +86,10 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		r.IndexKind, r.Eligible, ages = ageIndex, 0, len(b.counts)
 	}
 	for age := range b.counts {
-		x := b.cell(age)
-		r.Returned += x.last
+		last, extra := b.ends(age)
+		r.Returned += last
 		if windows {
-			r.Eligible += x.extra
+			r.Eligible += extra
 		}
 	}
 	row := r
@@ -159,7 +159,9 @@ type CurveRow struct {
 func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
 	return func(yield func(CurveRow) bool) {
 		type key struct{ grain, dimension, segment, kind string }
-		curves := map[key][]CurveRow{}
+		curves := map[key]*[]CurveRow{}
+		var at key // of the last row, whose neighbours have the same
+		var list *[]CurveRow
 		for r := range c.RetentionCounts(segments) {
 			contributes := r.IsComplete
 			if r.IndexKind == ageIndex {
@@ -169,15 +171,19 @@ func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
 				continue
 			}
 			k := key{r.Grain, r.Dimension, r.Segment, r.IndexKind}
-			list := curves[k]
-			for int64(len(list)) <= r.Age {
-				list = append(list, CurveRow{Grain: r.Grain, Dimension: r.Dimension, Segment: r.Segment, IndexKind: r.IndexKind, Age: int64(len(list))})
+			if list == nil || k != at {
+				if list, at = curves[k], k; list == nil {
+					list = new([]CurveRow)
+					curves[k] = list
+				}
 			}
-			x := &list[r.Age]
+			for int64(len(*list)) <= r.Age {
+				*list = append(*list, CurveRow{Grain: r.Grain, Dimension: r.Dimension, Segment: r.Segment, IndexKind: r.IndexKind, Age: int64(len(*list))})
+			}
+			x := &(*list)[r.Age]
 			x.Cohorts++
 			x.Eligible += r.Eligible
 			x.Active += r.Active
-			curves[k] = list
 		}
 		keys := make([]key, 0, len(curves))
 		for k := range curves {
@@ -187,7 +193,7 @@ func (c *CohortCells) Curves(segments [][]string) iter.Seq[CurveRow] {
 			return cmp.Or(strings.Compare(a.grain, b.grain), strings.Compare(a.dimension, b.dimension), strings.Compare(a.segment, b.segment), strings.Compare(a.kind, b.kind))
 		})
 		for _, k := range keys {
-			for _, r := range curves[k] {
+			for _, r := range *curves[k] {
 				r.RetentionRate = share(r.Active, r.Eligible)
 				r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
 				if !yield(r) {

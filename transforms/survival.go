@@ -87,6 +87,7 @@ func (v *Survival) Curves(segments [][]string) iter.Seq[SurvivalRow] {
 				}
 			}
 			survival, variance := 1.0, 0.0
+			low, high := logLogInterval(survival, variance)
 			for day := range days {
 				r := SurvivalRow{Dimension: seg.dimension, Segment: seg.segment, Event: "second_purchase", Day: int64(day), AtRisk: atRisk}
 				if day < len(c.events) {
@@ -101,9 +102,9 @@ func (v *Survival) Curves(segments [][]string) iter.Seq[SurvivalRow] {
 					if r.Events < atRisk {
 						variance += e / (n * (n - e))
 					}
+					low, high = logLogInterval(survival, variance)
 				}
-				r.Survival = survival
-				r.SurvivalLow, r.SurvivalHigh = logLogInterval(survival, variance)
+				r.Survival, r.SurvivalLow, r.SurvivalHigh = survival, low, high
 				if !yield(r) {
 					return
 				}

@@ -28,12 +28,36 @@ type Sweep struct {
 	first, end int32 // the dates that it covers, by index
 	dates      []sweepDate
 	settings   Settings // of the last date
-	tables     []string
+	wants      sweepWants
 	ledger     *Ledger
+	base       *sweepBase
 	money      []*datedDeltas[moneyDelta] // by worker
 	counts     []*datedDeltas[countDelta]
 	orders     []sweepCount // by date, changes
+	wide       bool         // amounts may be more than counts of cells can take
 	dated      *datedCounts
+}
+
+// sweepWants says what the wanted tables need.
+type sweepWants struct{ calendar, windows, survival, lifecycle, repeat bool }
+
+func newSweepWants(tables []string) sweepWants {
+	wants := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(tables, n) })
+	}
+	return sweepWants{calendar: wants("cohorts", "cohort_retention", "retention_curves", "cohort_ltv"), windows: wants("cohort_retention", "retention_curves"),
+		survival: wants("survival_curves"), lifecycle: wants("lifecycle"), repeat: wants("repeat_purchases")}
+}
+
+// metrics are the empty accumulators of what is wanted.
+func (w sweepWants) metrics(s Settings) *Metrics {
+	var tables []string
+	for name, wanted := range map[string]bool{"cohorts": w.calendar, "cohort_retention": w.windows, "survival_curves": w.survival, "lifecycle": w.lifecycle, "repeat_purchases": w.repeat} {
+		if wanted {
+			tables = append(tables, name)
+		}
+	}
+	return NewMetrics(s, tables, nil)
 }
 
 // sweepDate is a date of a sweep.
@@ -64,7 +88,7 @@ type SweepRange struct {
 // Sweep folds the ledger once for many dates. Where memory does not suffice for all that are
 // asked for it covers fewer, but one at least; the ledger can be folded again for the others.
 func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
-	s := &Sweep{first: int32(r.First), end: int32(r.End), settings: l.rules.Settings, tables: tables, ledger: l, dated: newDatedCounts(l.rules.Dates)}
+	s := &Sweep{first: int32(r.First), end: int32(r.End), settings: l.rules.Settings, wants: newSweepWants(tables), ledger: l, dated: newDatedCounts(l.rules.Dates)}
 	cal := s.settings.Calendar
 	for _, t := range l.rules.Dates {
 		s.dates = append(s.dates, sweepDate{t, cal.LocalDay(t), cal.LocalDay(t - 1)})
@@ -83,6 +107,11 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	for _, w := range workers {
 		s.first, s.end = max(s.first, w.first), min(s.end, w.end)
 	}
+	s.base = workers[0].base
+	for _, w := range workers[1:] {
+		s.base.merge(w.base)
+	}
+	s.wide = !s.small(workers)
 	s.orders = make([]sweepCount, len(s.dates))
 	var wg sync.WaitGroup
 	s.money, s.counts = make([]*datedDeltas[moneyDelta], len(workers)), make([]*datedDeltas[countDelta], len(workers))
@@ -97,6 +126,24 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	}
 	wg.Wait()
 	return s, nil
+}
+
+// small says whether counts of cells can take all amounts of all workers together.
+func (s *Sweep) small(workers []*sweeper) bool {
+	net, cost := uint64(0), uint64(0)
+	for _, w := range workers {
+		if net, cost = net+w.net, cost+w.cost; w.large || net > maxCounted || cost > maxCounted {
+			return false
+		}
+	}
+	return true
+}
+
+// settingsAt are the settings of a date.
+func (s *Sweep) settingsAt(date int32) Settings {
+	x, d := s.settings, s.dates[date]
+	x.AsOf, x.AsOfDay, x.LastDay = d.asOf, d.day, d.lastDay
+	return x
 }
 
 // Covers says whether a date, by index, is one of those that the sweep covers.
@@ -138,13 +185,22 @@ type sweeper struct {
 	first, end int32
 	limit      int // bytes; 0: none
 	fromEnd    bool
-	wants      struct{ calendar, windows, survival, lifecycle, repeat bool }
+	wants      sweepWants
 	money      deltaTable[moneyDelta]
 	counts     deltaTable[countDelta]
 	orders     []sweepCount
 
+	// Most of what the first date sees needs no deltas: it is gathered as a run of that date
+	// would, of customers who never become part of another one.
+	base *sweepBase
+
+	// What the magnitudes of all amounts add up to; large: 64 bits cannot say.
+	net, cost uint64
+	large     bool
+
 	// Of the customer at hand.
 	start, until int32   // the dates at which it counts, clipped to those covered
+	based        int     // how many of its order-days are in the base; −1: it is not counted there
 	seen         []int32 // by order-day, the first date that sees it
 	segments     []uint32
 	days         []OrderDay // see addInParts
@@ -154,13 +210,7 @@ type sweeper struct {
 var nobodysSegments = []uint32{0}
 
 func newSweeper(s *Sweep, index *dayIndex, limit int, fromEnd bool) *sweeper {
-	w := &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, orders: make([]sweepCount, len(s.dates))}
-	wants := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(s.tables, n) })
-	}
-	w.wants.calendar = wants("cohorts", "cohort_retention", "retention_curves", "cohort_ltv")
-	w.wants.windows = wants("cohort_retention", "retention_curves")
-	w.wants.survival, w.wants.lifecycle, w.wants.repeat = wants("survival_curves"), wants("lifecycle"), wants("repeat_purchases")
+	w := &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), orders: make([]sweepCount, len(s.dates))}
 	return w
 }
 
@@ -172,6 +222,7 @@ func (w *sweeper) Add(c *Customer) {
 	if w.segments = c.Segments; len(w.segments) == 0 {
 		w.segments = nobodysSegments
 	}
+	w.based = -1
 	if !w.inOrder(c) {
 		w.addInParts(c)
 		return
@@ -179,6 +230,13 @@ func (w *sweeper) Add(c *Customer) {
 	w.seen = w.seen[:0]
 	for i := range c.Days {
 		w.seen = append(w.seen, w.index.of(c.Days[i].Day))
+	}
+	if c.from == 0 && c.to == math.MaxInt32 {
+		w.based = 0
+		for w.based < len(w.seen) && w.seen[w.based] <= w.base.date {
+			w.based++
+		}
+		w.base.add(c, w.based)
 	}
 	w.count(c.Days, c.from, c.to)
 }

@@ -33,6 +33,9 @@ func (w *sweeper) count(days []OrderDay, from, to int32) {
 // at is the date at which a change is to be written down that happens at a date, false if it
 // never is.
 func (w *sweeper) at(date int32) (uint16, bool) {
+	if w.based >= 0 && date <= w.base.date {
+		return 0, false
+	}
 	date = max(date, w.start)
 	return uint16(date), date < w.until
 }
@@ -83,7 +86,7 @@ func (w *sweeper) addCount(date int32, family int, a, b int32, v countDelta) {
 // countOrders counts what the tables are checked against.
 func (w *sweeper) countOrders(days []OrderDay) {
 	add := func(date int32, n sweepCount) {
-		if at, ok := w.at(date); ok {
+		if at := max(date, w.start); at < w.until {
 			w.orders[at].add(&n)
 			if w.until < w.end {
 				w.orders[w.until].add(&sweepCount{-n.customers, -n.purchases, n.net.Negate()})
@@ -91,12 +94,21 @@ func (w *sweeper) countOrders(days []OrderDay) {
 		}
 	}
 	for i := range days {
+		w.measure(&days[i])
 		n := sweepCount{purchases: int64(days[i].Orders), net: days[i].Net}
 		if i == 0 {
 			n.customers = 1
 		}
 		add(w.seen[i], n)
 	}
+}
+
+// measure notes how large the amounts are.
+func (w *sweeper) measure(d *OrderDay) {
+	net, ok := magnitude(d.Net)
+	cost, ok2 := magnitude(d.Cost)
+	w.net, w.cost = w.net+net, w.cost+cost
+	w.large = w.large || !ok || !ok2 || w.net > maxCounted || w.cost > maxCounted
 }
 
 // countPeriods counts the calendar periods of a grain, for cells and lifecycle.
@@ -106,13 +118,17 @@ func (w *sweeper) countPeriods(days []OrderDay, k int) {
 	first := s.Calendar.Period(g, days[0].Day)
 	var v moneyDelta // of the days of one period that one date is the first to see
 	age, date := int32(-1), int32(-1)
+	from := max(0, w.based)
+	if from > 0 {
+		age, date = s.Calendar.Period(g, days[from-1].Day)-first, w.base.date
+	}
 	flush := func() {
-		if age >= 0 && w.wants.calendar {
+		if v.orders > 0 && w.wants.calendar {
 			w.addMoney(date, familyCalendar+int(g), first, age, &v)
 		}
 		v = moneyDelta{}
 	}
-	for i := range days {
+	for i := from; i < len(days); i++ {
 		d := &days[i]
 		seen := max(w.seen[i], w.start)
 		if seen >= w.until {
@@ -120,7 +136,7 @@ func (w *sweeper) countPeriods(days []OrderDay, k int) {
 		}
 		now := s.Calendar.Period(g, d.Day) - first
 		if now != age && seen == date {
-			v.last-- // it is no longer the last period
+			v.last-- // the period before is the last one no more
 		}
 		if now != age || seen != date {
 			flush()
@@ -166,7 +182,7 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 		switch {
 		case age == last:
 			return
-		case date <= w.start:
+		case !told && date <= w.start, told && date <= w.base.date:
 			last = age
 			return
 		}
@@ -180,22 +196,27 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 			w.addMoney(date, family, cohort, age, &moneyDelta{last: 1})
 		}
 	}
-	for i := 0; i < len(days); {
+	i := max(0, w.based-1)
+	for i > 0 && n.of(days[i-1].Day) == n.of(days[i].Day) {
+		i--
+	}
+	for i < len(days) { // windows before the last one that the base has seen have elapsed there
 		age := n.of(days[i].Day)
-		elapsed := w.index.of(n.first + (age+1)*n.days - 1)
+		seen := n.elapsed(w.index, age)
 		v := moneyDelta{active: 1}
-		seen := w.seen[i]
 		for ; i < len(days) && n.of(days[i].Day) == age; i++ {
 			v.orders += days[i].Orders
 			v.net = v.net.Add(days[i].Net)
 			seen = max(seen, w.seen[i])
 		}
-		w.addMoney(max(elapsed, seen), family, cohort, age, &v)
+		w.addMoney(seen, family, cohort, age, &v)
 	}
-	for i := range days {
+	for i := max(0, w.based-1); i < len(days); i++ {
 		age := n.of(days[i].Day)
-		elapsed := w.index.of(n.first + (age+1)*n.days - 1)
-		seen := w.seen[i]
+		elapsed, seen := n.elapsed(w.index, age), w.seen[i]
+		if i < w.based { // the base knows
+			seen, told = w.base.date, true
+		}
 		if elapsed <= seen {
 			returned(seen, age)
 			continue
@@ -208,6 +229,11 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 	if last >= 0 && !told {
 		w.addMoney(w.start, family, cohort, last, &moneyDelta{last: 1})
 	}
+}
+
+// elapsed is the first date at which a window has.
+func (n window) elapsed(x *dayIndex, age int32) int32 {
+	return x.of(n.first + (age+1)*n.days - 1)
 }
 
 // countFirsts counts customers by their first order-day, of which the windows that have
@@ -223,7 +249,7 @@ func (w *sweeper) countFirsts(days []OrderDay) {
 
 // countSteps counts the order-days and the days between them.
 func (w *sweeper) countSteps(days []OrderDay) {
-	for i := range days {
+	for i := max(0, w.based); i < len(days); i++ {
 		if w.seen[i] >= w.until {
 			return
 		}

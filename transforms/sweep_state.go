@@ -46,15 +46,40 @@ func (f *firstDays) customers() (n int64) {
 
 // State returns a state that stands before the first date that the sweep covers.
 func (s *Sweep) State() *SweepState {
-	x := &SweepState{s: s, at: s.first - 1, survival: newSegmented[durations](s.settings), firsts: newSegmented[firstDays](s.settings), steps: newSegmented[[]step](s.settings)}
-	w := newSweeper(s, nil, 0, false)
-	if w.wants.calendar {
-		x.cells = NewCohortCells(s.settings, func(tables ...string) bool { return tables[0] != "cohort_retention" || w.wants.windows })
+	base := newSweepBase(s, int32(len(s.dates)-1)) // with room for the last date
+	base.merge(s.base)
+	x := &SweepState{s: s, at: s.first - 1, firsts: base.firsts, lifecycle: make([]segmented[periods], len(Grains))}
+	m := base.metrics
+	if x.cells = m.Cells; x.cells != nil {
+		for k := range x.cells.grains {
+			x.cells.grains[k].tables[windowTables].each(func(_ int, _ uint32, _ int, b *cohortCells) { b.forgetElapsed() })
+		}
 	}
-	for range Grains {
-		x.lifecycle = append(x.lifecycle, newSegmented[periods](s.settings))
+	if m.Survival != nil {
+		x.survival = m.Survival.curves
+	}
+	if m.Lifecycle != nil {
+		for k, g := range s.settings.Grains {
+			x.lifecycle[g] = m.Lifecycle.tables[k]
+		}
+	}
+	if m.Repeat != nil {
+		x.steps = m.Repeat.steps
 	}
 	return x
+}
+
+// forgetElapsed takes back for how many customers each window is the last that has elapsed:
+// that follows from the date.
+func (b *cohortCells) forgetElapsed() {
+	for age := range b.counts {
+		b.counts[age].extra = 0
+	}
+	if b.wide != nil {
+		for age := range *b.wide {
+			(*b.wide)[age].extra = 0
+		}
+	}
 }
 
 // Move goes to a date that the sweep covers, forward or back.
@@ -128,13 +153,24 @@ func (x *SweepState) changeCell(k *deltaKey, v *moneyDelta) {
 	}
 	g := x.cells.grain(grain)
 	cohort := x.cells.cohort(g, k.a)
-	b := x.cells.wideAt(g, of, int(k.dimension), k.segment, cohort)
-	c := &(*b.wide)[k.b]
-	c.add(&cell{int64(v.active), int64(v.orders), int64(v.last), int64(v.uncosted), v.net, v.cost})
+	b := x.cells.find(g, of, int(k.dimension), k.segment, cohort)
+	if x.s.wide {
+		b.widen()
+		c := &(*b.wide)[k.b]
+		c.add(&cell{int64(v.active), int64(v.orders), int64(v.last), int64(v.uncosted), v.net, v.cost})
+	} else { // less than nothing wraps around, and does so back
+		c := &b.counts[k.b]
+		c.active += uint32(v.active)
+		c.orders += uint32(v.orders)
+		c.last += uint32(v.last)
+		c.extra += uint32(v.uncosted)
+		c.net += int64(v.net.LowBits())
+		c.cost += int64(v.cost.LowBits())
+	}
 	if v.customers != 0 {
 		b.customers += int64(v.customers)
 		if g.tables[windowTables] != nil {
-			x.cells.wideAt(g, windowTables, int(k.dimension), k.segment, cohort).customers += int64(v.customers)
+			x.cells.find(g, windowTables, int(k.dimension), k.segment, cohort).customers += int64(v.customers)
 		}
 	}
 }
@@ -149,11 +185,47 @@ func (c *CohortCells) grain(g Grain) *grainCells {
 	return nil
 }
 
-// wideAt is a cohort whose cells have no limits.
-func (c *CohortCells) wideAt(g *grainCells, of, d int, segment uint32, cohort int) *cohortCells {
-	b := g.tables[of].at(d, segment, cohort, g.ages[of][cohort])
-	b.widen()
-	return b
+// find is a cohort of a segment.
+func (c *CohortCells) find(g *grainCells, of, d int, segment uint32, cohort int) *cohortCells {
+	return g.tables[of].at(d, segment, cohort, g.ages[of][cohort])
+}
+
+// Bytes is about how much memory the state takes.
+func (x *SweepState) Bytes() (n int64) {
+	const count, wide, day, step, period = 32, 64, 16, 64, 24
+	if x.cells != nil {
+		for k := range x.cells.grains {
+			for _, t := range x.cells.grains[k].tables {
+				t.each(func(_ int, _ uint32, _ int, b *cohortCells) { n += int64(len(b.counts)) * (count + wide) })
+			}
+		}
+	}
+	for d := range x.firsts {
+		for _, f := range x.firsts[d] {
+			if f != nil {
+				n += int64(len(f.days)) * day
+			}
+		}
+	}
+	for d := range x.steps {
+		for _, list := range x.steps[d] {
+			if list != nil {
+				for i := range *list {
+					n += step + 8*int64(len((*list)[i].gaps))
+				}
+			}
+		}
+	}
+	for _, t := range x.lifecycle {
+		for d := range t {
+			for _, p := range t[d] {
+				if p != nil {
+					n += int64(len(p.counts)) * period
+				}
+			}
+		}
+	}
+	return n
 }
 
 // Counts are those of the date.
@@ -169,27 +241,24 @@ func (x *SweepState) Counts() Counts {
 // Metrics are those of the date, valid until the state moves. They share what they are made
 // of with the state, and list no customers.
 func (x *SweepState) Metrics() *Metrics {
-	date := x.s.dates[x.at]
-	s := x.s.settings
-	s.AsOf, s.AsOfDay, s.LastDay = date.asOf, date.day, date.lastDay
-	w := newSweeper(x.s, nil, 0, false)
+	s, wants := x.s.settingsAt(x.at), x.s.wants
 	m := &Metrics{settings: s}
-	if w.wants.calendar {
-		if w.wants.windows {
-			x.countElapsed(date.day)
+	if wants.calendar {
+		if wants.windows {
+			x.countElapsed(s.AsOfDay)
 		}
 		m.Cells = &CohortCells{s: s, grains: x.cells.grains, costs: x.cells.costs}
 	}
-	if w.wants.survival {
-		m.Survival = &Survival{s: s, curves: x.durations(date.lastDay)}
+	if wants.survival {
+		m.Survival = &Survival{s: s, curves: x.durations(s.LastDay)}
 	}
-	if w.wants.lifecycle {
+	if wants.lifecycle {
 		m.Lifecycle = &Lifecycle{s: s}
 		for _, g := range s.Grains {
 			m.Lifecycle.tables = append(m.Lifecycle.tables, activePeriods(x.lifecycle[g], s))
 		}
 	}
-	if w.wants.repeat {
+	if wants.repeat {
 		m.Repeat = &Repeat{s: s, steps: reachedSteps(x.steps, s)}
 	}
 	return m
@@ -203,11 +272,7 @@ func (x *SweepState) countElapsed(asOf int32) {
 		if t == nil {
 			continue
 		}
-		t.each(func(_ int, _ uint32, _ int, b *cohortCells) {
-			for age := range *b.wide {
-				(*b.wide)[age].extra = 0
-			}
-		})
+		t.each(func(_ int, _ uint32, _ int, b *cohortCells) { b.forgetElapsed() })
 		for d := range x.firsts {
 			for segment, f := range x.firsts[d] {
 				if f != nil {
@@ -224,7 +289,7 @@ func (x *SweepState) countElapsedOf(g *grainCells, d int, segment uint32, f *fir
 		w := window{days: windowDays[g.grain], first: f.from + int32(i)}
 		if elapsed := w.of(asOf) - 1; n != 0 && w.first <= asOf && elapsed >= 0 {
 			cohort := x.cells.cohort(g, x.s.settings.Calendar.Period(g.grain, w.first))
-			(*x.cells.wideAt(g, windowTables, d, segment, cohort).wide)[elapsed].extra += n
+			x.cells.find(g, windowTables, d, segment, cohort).counts[elapsed].extra += uint32(n)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (p *program) app() *cli.App {
 		OnUsageError:           func(_ *cli.Context, err error, _ bool) error { return &usageError{err} },
 		Commands: []*cli.Command{
 			p.initCommand(), p.demoCommand(), p.validateCommand(), p.planCommand(), p.runCommand(), p.backfillCommand(),
-			p.inspectCommand(), p.runsCommand(), p.diffCommand(), p.verifyCommand(), p.gcCommand(), p.quarantineCommand(), p.schemaCommand(), p.generateCommand(),
+			p.inspectCommand(), p.ltvCommand(), p.runsCommand(), p.diffCommand(), p.verifyCommand(), p.gcCommand(), p.quarantineCommand(), p.schemaCommand(), p.generateCommand(),
 			p.completionCommand(), p.manCommand(), p.versionCommand(),
 		},
 		Action: func(c *cli.Context) error {

@@ -23,7 +23,7 @@ func (p *program) backfillCommand() *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "last `DATE`, included; by default the day on which the backfill is begun"},
 			&cli.StringFlag{Name: "every", Value: "day", Usage: "`CADENCE` of the dates: day, week or month"},
 			&cli.StringFlag{Name: "order", Value: "oldest", Usage: "`ORDER` of work: oldest or newest date first"},
-			&cli.IntFlag{Name: "jobs", Usage: "`N` dates at work at the same time; 0: one per processor"},
+			&cli.IntFlag{Name: "jobs", Usage: "`N` dates at work at the same time; 0: four per processor"},
 			&cli.IntFlag{Name: "max-failures", Usage: "begin no more dates once `N` have failed; 0: never"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with an unfinished backfill; without one this is an error"},
 			&cli.BoolFlag{Name: "restart", Usage: "give up an unfinished backfill of these dates and plan anew"},

@@ -239,9 +239,10 @@ func (s *scene) configure(source, top string) {
 	s.write("c.yaml", "version: 1\nreporting: {timezone: Europe/Berlin, currency: EUR}\nsources: [{table: orders"+source+"}]\noutput: {path: out}\n"+top+"\n")
 }
 
+// run runs a verb, of one word or two, and returns its exit code and what it has said.
 func (s *scene) run(verb string, args ...string) (int, string) {
 	var said bytes.Buffer
-	all := append([]string{"cohortline", verb, "--config", filepath.Join(s.dir, "c.yaml")}, args...)
+	all := slices.Concat([]string{"cohortline"}, strings.Fields(verb), []string{"--config", filepath.Join(s.dir, "c.yaml")}, args)
 	code := run(context.Background(), all, strings.NewReader(""), &said, &said)
 	return code, said.String()
 }

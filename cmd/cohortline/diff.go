@@ -159,13 +159,6 @@ func (p *program) explained(x *jobs.Explained) {
 	}
 }
 
-func texts(list ...string) (row []*string) {
-	for i := range list {
-		row = append(row, &list[i])
-	}
-	return row
-}
-
 func or(s *string, none string) string {
 	if s == nil {
 		return none

@@ -51,13 +51,14 @@ var exits = []struct {
 		var g *jobs.GenerateError
 		var f *store.FormatError
 		var b *jobs.BackfillError
-		return errors.As(err, &f) || errors.As(err, &b) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
+		var s *jobs.SummaryError
+		return errors.As(err, &f) || errors.As(err, &s) || errors.As(err, &b) || errors.As(err, &g) || errors.As(err, &u) || errors.As(err, &c) || errors.As(err, &m) || errors.Is(err, source.ErrOptions)
 	}},
 	{exitCheck, "a check or the reject budget failed, outputs untouched", func(err error) bool {
 		var c *jobs.CheckError
 		return errors.As(err, &c)
 	}},
-	{exitPart, "part of a backfill failed, resumable", func(err error) bool {
+	{exitPart, "part of a backfill or replay failed, resumable", func(err error) bool {
 		var p *jobs.PartError
 		return errors.As(err, &p)
 	}},
@@ -65,7 +66,7 @@ var exits = []struct {
 		var g *pipeline.GoneError
 		var p *jobs.PastError
 		var i *jobs.InputsChangedError
-		return errors.As(err, &i) || errors.As(err, &g) || errors.As(err, &p) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty)
+		return errors.As(err, &i) || errors.As(err, &g) || errors.As(err, &p) || errors.Is(err, source.ErrMissing) || errors.Is(err, source.ErrEmpty) || errors.Is(err, jobs.ErrNoDays)
 	}},
 	{exitMemory, "more memory is needed than --memory allows", func(err error) bool {
 		var m *jobs.MemoryError
@@ -89,6 +90,9 @@ func exitHelp() string {
 			if e.code == code {
 				fmt.Fprintf(&b, "  %d %s\n", e.code, e.meaning)
 			}
+		}
+		if code == exitMemory {
+			fmt.Fprintf(&b, "  %d diff or verify found differences\n", exitDifferent)
 		}
 	}
 	b.WriteString("  70 a bug · 128+n ended by signal n")

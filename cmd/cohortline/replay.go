@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -9,9 +8,6 @@ import (
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/urfave/cli/v2"
 )
-
-// exitReplayed is the exit code when some dates are published again and others are not.
-const exitReplayed = 4
 
 func (p *program) replayCommand() *cli.Command {
 	return &cli.Command{
@@ -65,11 +61,6 @@ func (p *program) replay(c *cli.Context) (err error) {
 		return err
 	}
 	p.document, p.resultFile = false, "" // the document is out
-	var part *jobs.ReplayError
-	if errors.As(failed, &part) {
-		p.log(map[string]any{"level": "error", "message": part.Error(), "exit_code": exitReplayed}, "cohortline: "+part.Error())
-		return &skipError{exitReplayed}
-	}
 	if failed != nil {
 		return failed
 	}

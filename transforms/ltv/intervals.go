@@ -193,7 +193,7 @@ func (r *ratioTable) distribution(orders []float64) []float64 {
 func (r *ratioTable) binEnd(from int) int {
 	most := float64(steps[from]) * (1 + min(.08, .6/math.Sqrt(r.b)))
 	end := from + 1
-	for float64(steps[end]) <= most {
+	for end < len(steps) && float64(steps[end]) <= most {
 		end++
 	}
 	return end
