@@ -99,6 +99,9 @@ func DiffTables() []string {
 	return slices.DeleteFunc(tableNames(), func(t string) bool { return slices.Contains([]string{"rejects", "checks", "runs"}, t) })
 }
 
+// leastToCompare is what reading two tables takes.
+const leastToCompare = 32 * MiB
+
 // DiffRuns holds two published results against each other, cell by cell.
 func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 	if o.Against == nil {
@@ -116,6 +119,9 @@ func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 	limit := memory{total: o.Memory}
 	if limit.total == 0 {
 		limit.total = machineMemory() / 4
+	}
+	if limit.total > 0 && limit.total < leastToCompare {
+		return nil, &MemoryError{fmt.Sprintf("to compare results takes %s of memory at least, --memory allows %s", FormatBytes(leastToCompare), FormatBytes(limit.total))}
 	}
 	defer limit.limitHeap()()
 	c := &comparing{ctx: ctx, before: publishedTables{o.Store, tablesOf(before, !o.Explain)}, after: publishedTables{o.Against, tablesOf(after, !o.Explain)}, memory: limit.total / 2, temp: o.TempDir, observe: o.Observe}
