@@ -86,15 +86,16 @@ type backfill struct {
 	sweep    *transforms.Sweep
 	states   chan *transforms.SweepState // that no date is using
 
-	folds   sync.Mutex
-	landed  sync.Mutex
-	records []pipeline.InputRecord // as they were recorded; nil: not yet
-	mu      sync.Mutex
-	done    int // dates that have ended in this process
-	work    int // dates that there were to do
-	began   time.Time
-	told    map[string]bool // warnings
-	summary BackfillSummary
+	folds      sync.Mutex
+	landed     sync.Mutex
+	partitions []string               // that have been published, ascending
+	records    []pipeline.InputRecord // as they were recorded; nil: not yet
+	mu         sync.Mutex
+	done       int // dates that have ended in this process
+	work       int // dates that there were to do
+	began      time.Time
+	told       map[string]bool // warnings
+	summary    BackfillSummary
 }
 
 // Backfill publishes one result for each of many as-of dates, as a run of each date would:
@@ -229,6 +230,7 @@ func (b *backfill) key(i int) pipeline.RunKey {
 
 // findPublished lists the dates that have not been published, in the order of work.
 func (b *backfill) findPublished(ctx context.Context) error {
+	all := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
 	for i := range b.plan.Dates {
@@ -240,7 +242,11 @@ func (b *backfill) findPublished(ctx context.Context) error {
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err != nil {
+		return err
+	}
+	if b.partitions, err = pipeline.PublishedPartitions(all, b.output); err != nil {
 		return err
 	}
 	for i := range b.plan.Dates {
@@ -327,7 +333,7 @@ func (b *backfill) sweepFrom(ctx context.Context, date int) error {
 	state.Move(date)
 	b.states = make(chan *transforms.SweepState, b.jobs())
 	b.states <- state
-	for n := 1; n < min(b.jobs(), b.run.o.Threads+1) && (r.Memory == 0 || int64(n+1)*state.Bytes() < r.Memory); n++ {
+	for n := 1; n < min(b.jobs(), b.run.o.Threads/2) && (r.Memory == 0 || int64(n+1)*state.Bytes() < r.Memory); n++ {
 		b.states <- b.sweep.State()
 	}
 	done(state.Counts().Customers, "customers")
@@ -352,14 +358,13 @@ func (b *backfill) publishCovered(ctx context.Context, n int, canary bool) (bool
 	for range b.jobs() {
 		workers.Go(func() {
 			for i := range next {
-				_ = b.publishDate(ctx, i) // noted with the date
+				if ctx.Err() == nil && !b.tooMany() {
+					_ = b.publishDate(ctx, i) // noted with the date
+				}
 			}
 		})
 	}
 	for _, i := range covered {
-		if ctx.Err() != nil || b.tooMany() {
-			break
-		}
 		next <- i
 	}
 	close(next)

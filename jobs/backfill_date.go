@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -28,6 +29,10 @@ func (b *backfill) publishDate(ctx context.Context, i int) error {
 	if r.dated != nil {
 		d.Customers, d.Orders = r.dated.Customers, r.dated.Purchases
 	}
+	if status == DatePublished && err == nil {
+		at, _ := slices.BinarySearch(b.partitions, r.partition())
+		b.partitions = slices.Insert(slices.Clone(b.partitions), at, r.partition())
+	}
 	if err != nil {
 		b.summary.Failed++
 		d.Status, d.Error = DateFailed, err.Error()
@@ -47,7 +52,15 @@ func (b *backfill) at(i int) *run {
 	o.Observe = nil
 	return &run{c: b.c, o: o, start: o.Now(), memory: b.memory, output: b.output, id: b.ids[i],
 		rates: b.rates, fxRows: b.fxRows, conflicts: b.conflicts, rejects: slices.Clone(b.rejects), extracted: b.extracted, ledger: b.ledger,
-		recordShared: b.recordOnce, dates: b.dates, date: b.index[i], settings: settingsAt(b.c, b.settings.Calendar, o.AsOf), checks: slices.Clone(b.checks)}
+		recordShared: b.recordOnce, known: b.knownPartitions, dates: b.dates, date: b.index[i], settings: settingsAt(b.c, b.settings.Calendar, o.AsOf), checks: slices.Clone(b.checks)}
+}
+
+// knownPartitions lists the dates that had been published when the backfill began, or that it
+// has published. The list is not changed afterwards.
+func (b *backfill) knownPartitions() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.partitions
 }
 
 // recordOnce records the inputs and the configuration right before the first date is
@@ -88,7 +101,8 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 // there.
 func (b *backfill) writeDate(ctx context.Context, r *run, p *pipeline.Publication) error {
 	state := <-b.states
-	defer func() { b.states <- state }()
+	r.rowsMade = sync.OnceFunc(func() { b.states <- state })
+	defer r.rowsMade()
 	if err := b.measure(ctx, r, p, state); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	refunded := pick(r, "keep", "drop")
 	tables := pick(r, "", "", "", ", tables: [cohort_retention, checks, runs]", ", tables: [cohort_ltv, lifecycle, repeat_purchases, survival_curves, retention_curves, cohorts]")
 	if tables == "" {
-		refunded += "}\nltv: {model: " + pick(r, "auto", "bg_nbd", "pareto_nbd") + ", horizon: 12 months, discount: 0.10 per year"
+		refunded += "}\nltv: {model: " + pick(r, "auto", "bg_nbd", "pareto_nbd") + ", horizon: 12 months, discount: 0.10 per year, contract: month"
 	}
 	second := pick(r, "", "  - {table: orders, name: store, path: store*.csv}\n")
 	h.config = fmt.Sprintf("version: 1\nreporting: {timezone: %s, currency: EUR, grains: %s, week_start: %s}\nsources:\n  - {table: orders, name: shop, path: shop*.csv}\n%s  - {table: fx, name: ecb, path: fx.csv}\ndimensions: %s\nidentity: {match: %s}\npurchases: {fully_refunded: %s}\nchecks: {max_reject_share: 1, max_shrink: 1}\noutput: {path: unused%s}\n",

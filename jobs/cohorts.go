@@ -85,6 +85,8 @@ type run struct {
 	dates        []int64                                               // as-of instants of a backfill; nil: there is only that of the options
 	dated        *transforms.Counts                                    // of a date of a backfill
 	date         int                                                   // its index among dates
+	known        func() []string                                       // of a date of a backfill: the partitions that have been published
+	rowsMade     func()                                                // of a date of a backfill: the rows of all tables are made
 	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
 	settings     transforms.Settings
 	metrics      *transforms.Metrics

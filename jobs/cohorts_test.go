@@ -290,6 +290,7 @@ const generatedConfig = `version: 1
 reporting: {timezone: America/New_York, currency: EUR, grains: [week, month, quarter, year], week_start: sunday}
 sources: [{table: orders, name: shop, path: orders}]
 dimensions: [channel]
+ltv: {holdout: 13 weeks, by: [channel], contract: quarter}
 output: {path: warehouse}
 `
 
@@ -332,7 +333,7 @@ func TestSameBytes(t *testing.T) {
 	shuffled := slices.Clone(lines)
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	want := variant("as generated", 1, inFiles(lines, 1))
-	if len(want) != 10 {
+	if len(want) != 15 {
 		t.Fatalf("%d tables", len(want))
 	}
 	for name, got := range map[string]map[string]string{
@@ -380,7 +381,7 @@ func TestObjectStores(t *testing.T) {
 		return m
 	}
 	want := sums(runIn(t, t.TempDir(), config(base+"/", ""), "2024-11-03", 2))
-	if len(want) != 10 {
+	if len(want) != 15 {
 		t.Fatalf("%d tables", len(want))
 	}
 	for name, start := range map[string]func(*testing.T, string) objectstore.Store{"S3": objectstore.S3, "Google Cloud Storage": objectstore.GCS} {

@@ -62,6 +62,11 @@ func (c *Config) ltv(w *walk, n *yaml.Node) {
 			}
 			r.Interval = v
 		},
+		"contract": func(n *yaml.Node) {
+			if g := slices.Index(transforms.Grains[:], w.oneOf(n, "ltv.contract", transforms.Grains[:]...)); g >= 0 {
+				r.Contracts, r.Contract = true, transforms.Grain(g)
+			}
+		},
 		"by": func(n *yaml.Node) {
 			c.ltvBy = w.texts(n, "ltv.by")
 			c.ltvByNode = n
@@ -93,6 +98,9 @@ func (c *Config) shapeLTV() string {
 	}
 	r := c.LTV
 	text := r.Model + "|" + r.Horizon.String() + "|" + r.Discount.String() + "|" + r.HoldOut.String() + "|" + strconv.FormatFloat(r.Interval, 'g', -1, 64)
+	if r.Contracts {
+		text += "|contract " + transforms.Grains[r.Contract]
+	}
 	for _, d := range r.By {
 		text += "|" + c.Dimensions[d]
 	}
@@ -102,15 +110,22 @@ func (c *Config) shapeLTV() string {
 // completeTables fills in the default, every table, and finds tables that are named although
 // nothing says which lifetime value they are of.
 func (c *Config) completeTables(w *walk, n *yaml.Node) {
-	needs := func(t string) bool { return slices.Contains(transforms.LTVTables, t) }
-	if len(c.Tables) == 0 {
-		c.Tables = tableNames()
-		if c.LTV == nil {
-			c.Tables = slices.DeleteFunc(c.Tables, needs)
+	without := func(t string) string {
+		switch {
+		case c.LTV == nil && slices.Contains(transforms.LTVTables, t):
+			return "a section ltv: add e.g. ltv: {horizon: 12 months}"
+		case c.LTV != nil && !c.LTV.Contracts && t == "contract_retention":
+			return "the length of a contract: add e.g. contract: month to ltv"
 		}
+		return ""
+	}
+	if len(c.Tables) == 0 {
+		c.Tables = slices.DeleteFunc(tableNames(), func(t string) bool { return without(t) != "" })
 		return
 	}
-	if i := slices.IndexFunc(c.Tables, needs); i >= 0 && c.LTV == nil {
-		w.wrong(n, "output.tables names %s, which needs a section ltv: add e.g. ltv: {horizon: 12 months}", c.Tables[i])
+	for _, t := range c.Tables {
+		if missing := without(t); missing != "" {
+			w.wrong(n, "output.tables names %s, which needs %s", t, missing)
+		}
 	}
 }

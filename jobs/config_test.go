@@ -78,6 +78,13 @@ func TestSchemaAndReaderRefuseTheSame(t *testing.T) {
 		"week":              {"currency: EUR}", "currency: EUR, week_start: Monday}"},
 		"version":           {"version: 1", "version: 2"},
 		"no path":           {", path: orders.csv", ""},
+		"model":             {"output:", "ltv: {model: bgnbd}\noutput:"},
+		"horizon in what":   {"output:", "ltv: {horizon: 12}\noutput:"},
+		"discount per what": {"output:", "ltv: {discount: 0.1}\noutput:"},
+		"hold-out in what":  {"output:", "ltv: {holdout: 26}\noutput:"},
+		"certain interval":  {"output:", "ltv: {interval: 1}\noutput:"},
+		"contract":          {"output:", "ltv: {contract: monthly}\noutput:"},
+		"unknown in ltv":    {"output:", "ltv: {horison: 12 months}\noutput:"},
 	} {
 		text := []byte(strings.Replace(minimal, change[0], change[1], 1))
 		if _, err := ParseConfig("c.yaml", text, os.LookupEnv); err == nil {
@@ -101,7 +108,8 @@ func TestFingerprintFollowsWhatShapesTheResult(t *testing.T) {
 	if print(strings.Replace(minimal, "path: out", "path: elsewhere", 1)) != base {
 		t.Error("the place of the output changes the fingerprint")
 	}
-	for _, change := range [][2]string{{"timezone: UTC", "timezone: Europe/Berlin"}, {"currency: EUR}", "currency: EUR, week_start: sunday}"}, {"path: orders.csv", "path: orders.csv, decimal: \",\""}, {"output:", "privacy: {key: \"${env:K}\"}\noutput:"}} {
+	for _, change := range [][2]string{{"timezone: UTC", "timezone: Europe/Berlin"}, {"currency: EUR}", "currency: EUR, week_start: sunday}"}, {"path: orders.csv", "path: orders.csv, decimal: \",\""}, {"output:", "privacy: {key: \"${env:K}\"}\noutput:"},
+		{"output:", "ltv: {}\noutput:"}} {
 		if print(strings.Replace(minimal, change[0], change[1], 1)) == base {
 			t.Errorf("%s does not change the fingerprint", change[1])
 		}

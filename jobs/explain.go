@@ -74,7 +74,7 @@ func explain(ctx context.Context, d *Diff, before, after *pipeline.Manifest, o D
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, x.mixture.close()) }()
+	defer func() { err = errors.Join(err, x.close()) }()
 	defer x.before.r.memory.limitHeap()()
 	for t := range d.Tables {
 		for c := range d.Tables[t].Columns {

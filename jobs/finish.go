@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cohortline/cohortline/pipeline"
@@ -141,7 +142,10 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("write", "tables")
 	segments := r.ledger.Segments()
 	var g errgroup.Group
-	g.SetLimit(r.o.Threads)
+	if r.rowsMade == nil { // else the rows are made side by side, so that what they are made of is free soon
+		g.SetLimit(r.o.Threads)
+	}
+	var made sync.WaitGroup
 	for _, name := range r.c.Tables {
 		d, ok := r.metrics.Table(name, segments)
 		switch name {
@@ -156,12 +160,17 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 		if !ok {
 			continue // streamed before, or made last
 		}
+		made.Add(1)
 		g.Go(func() error {
-			return writeAhead(d, func(d schemas.Data) error {
+			return writeAhead(d, made.Done, func(d schemas.Data) error {
 				_, err := p.Write(ctx, d)
 				return err
 			})
 		})
+	}
+	if r.rowsMade != nil {
+		made.Wait()
+		r.rowsMade()
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -350,5 +351,27 @@ func TestDuplicateCopies(t *testing.T) {
 	x := o.good(s, 1)
 	if m := current(t, s); len(m.Inputs) != 2 || m.Inputs[0].SHA256 != m.Inputs[1].SHA256 || x.RowsSuperseded != 60 || len(landedNames(t, s)) != 2 {
 		t.Errorf("%+v, %d superseded, %v", m.Inputs, x.RowsSuperseded, landedNames(t, s))
+	}
+}
+
+// TestNewerLanding meets records of a version to come.
+func TestNewerLanding(t *testing.T) {
+	for _, name := range []string{"landing/index/000001.json", "landing/configs/*.json"} {
+		o, s := newOutage(t), stores["memory"](t)
+		o.deliver(false)
+		o.good(s, 1)
+		m := current(t, s)
+		if err := s.Put(t.Context(), strings.Replace(name, "*", m.ConfigSHA256, 1), []byte(`{"version": 2}`)); err != nil {
+			t.Fatal(err)
+		}
+		o.deliver(true)
+		_, failed := o.run(s, 2)
+		if strings.Contains(name, "configs") {
+			_, _, failed = Past(t.Context(), s, m, os.LookupEnv)
+		}
+		var f *store.FormatError
+		if !errors.As(failed, &f) || f.Version != 2 {
+			t.Errorf("%s: %v", name, failed)
+		}
 	}
 }

@@ -35,10 +35,14 @@ func (r *run) predict() error {
 	if r.forecasts, err = base.Forecast(r.inParallel); err != nil {
 		return fmt.Errorf("lifetime value: %w", err)
 	}
-	if wants := func(t string) bool { return slices.Contains(r.c.Tables, t) }; wants("customer_ltv") || wants("cohort_ltv_forecast") {
-		if err := r.forecasts.Look(r.histories.all, wants("cohort_ltv_forecast")); err != nil {
-			return fmt.Errorf("lifetime value: %w", err)
-		}
+	wants := func(t string) bool { return slices.Contains(r.c.Tables, t) }
+	var tasks []func() error
+	if wants("customer_ltv") || wants("cohort_ltv_forecast") {
+		tasks = append(tasks, func() error { return r.forecasts.Look(r.histories.all, wants("cohort_ltv_forecast")) })
+	}
+	tasks = append(tasks, func() error { return r.forecasts.Backtest(r.inParallel) })
+	if err := r.inParallel(tasks); err != nil {
+		return fmt.Errorf("lifetime value: %w", err)
 	}
 	done(r.counts().Customers, "customers")
 	return nil
@@ -66,6 +70,8 @@ func (r *run) ltvTable(name string) (schemas.Data, bool) {
 		return schemas.Encode(schemas.ModelFits, r.forecasts.Fits()), true
 	case "cohort_ltv_forecast":
 		return schemas.Encode(schemas.CohortLTVForecast, r.forecasts.Cohorts(r.ledger.Segments())), true
+	case "contract_retention":
+		return schemas.Encode(schemas.ContractRetention, r.forecasts.Contracts()), true
 	case "model_backtests":
 		return schemas.Encode(schemas.ModelBacktests, r.forecasts.Backtests()), true
 	}

@@ -205,7 +205,7 @@ func (o *outage) good(s store.Store, hour int) *Summary {
 // reader sees the old result or the new one, whole, also while the run works; what the run
 // says of itself is true; the next run ends as if nothing had happened.
 func TestOutages(t *testing.T) {
-	every, least := 19, 100
+	every, least := 61, 30
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 2000
 	}

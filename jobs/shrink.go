@@ -16,7 +16,7 @@ func (r *run) checkShrink(ctx context.Context, p *pipeline.Publication) error {
 	if r.o.AllowShrink {
 		return nil
 	}
-	earlier, err := pipeline.LastBefore(ctx, r.output, r.partition())
+	earlier, err := r.lastBefore(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,4 +40,12 @@ func (r *run) checkShrink(ctx context.Context, p *pipeline.Publication) error {
 		}
 	}
 	return nil
+}
+
+// lastBefore is the manifest of the last result of the nearest date before that of the run.
+func (r *run) lastBefore(ctx context.Context) (*pipeline.Manifest, error) {
+	if r.known != nil {
+		return pipeline.LastAmong(ctx, r.output, r.known(), r.partition())
+	}
+	return pipeline.LastBefore(ctx, r.output, r.partition())
 }

@@ -20,11 +20,11 @@ type spool struct {
 
 func newSpool(room int64, dir string) *spool { return &spool{room: room, dir: dir} }
 
-// add keeps a copy of b.
+// add keeps b, which nobody changes any more.
 func (s *spool) add(b []byte) error {
 	if s.file == nil && int64(len(b)) <= s.room {
 		s.room -= int64(len(b))
-		s.memory = append(s.memory, append([]byte(nil), b...))
+		s.memory = append(s.memory, b)
 		return nil
 	}
 	if s.file == nil {

@@ -63,11 +63,12 @@ func (s *stream) data() schemas.Data {
 }
 
 // writeAhead makes the batches of a table while those before them are written. A writer
-// that fails before it reads ends the making, too.
-func writeAhead(d schemas.Data, write func(schemas.Data) error) error {
+// that fails before it reads ends the making, too. made is called when no more are made.
+func writeAhead(d schemas.Data, made func(), write func(schemas.Data) error) error {
 	s := newStream(d.Table)
 	defer s.leave()
 	go func() {
+		defer made()
 		for r, err := range d.Batches {
 			if err != nil {
 				s.close(err)

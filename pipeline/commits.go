@@ -117,10 +117,15 @@ func lastResult(ctx context.Context, s store.Store, partition string, committed 
 // LastBefore is the manifest of the last result published for the nearest date before that
 // of a partition, nil when there is none.
 func LastBefore(ctx context.Context, s store.Store, partition string) (*Manifest, error) {
-	partitions, err := commitPartitions(ctx, s)
+	partitions, err := PublishedPartitions(ctx, s)
 	if err != nil {
 		return nil, err
 	}
+	return LastAmong(ctx, s, partitions, partition)
+}
+
+// LastAmong is LastBefore for who knows which partitions there are, ascending.
+func LastAmong(ctx context.Context, s store.Store, partitions []string, partition string) (*Manifest, error) {
 	for _, p := range slices.Backward(partitions) {
 		if p >= partition {
 			continue
@@ -132,8 +137,8 @@ func LastBefore(ctx context.Context, s store.Store, partition string) (*Manifest
 	return nil, nil
 }
 
-// commitPartitions lists the dates that have publications, ascending.
-func commitPartitions(ctx context.Context, s store.Store) ([]string, error) {
+// PublishedPartitions lists the dates that have publications, ascending, as partitions.
+func PublishedPartitions(ctx context.Context, s store.Store) ([]string, error) {
 	objects, err := s.List(ctx, "runs/")
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ type GoneError struct {
 }
 
 func (e *GoneError) Error() string {
-	return fmt.Sprintf("%s of source %s, received %s, %s\nits content is needed and was only recorded by reference; `landing: copy` in the source keeps the content of what comes from now on", e.Path, e.Source, e.ReceivedAt.Format(time.RFC3339), e.What)
+	return fmt.Sprintf("%s of source %s, received %s, %s\nits content is needed, and there is no copy of it: `landing: copy` in the source keeps what comes from now on, as long as gc leaves a result that was made of it", e.Path, e.Source, e.ReceivedAt.Format(time.RFC3339), e.What)
 }
 
 // Recorded finds inputs again that have been recorded.

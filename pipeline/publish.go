@@ -115,7 +115,7 @@ func (p *Publication) Write(ctx context.Context, d schemas.Data) (rows int64, er
 	name := resultDir(p.run.Partition, p.lease.record.Number) + d.Table.Name + ".parquet"
 	h, n := sha256.New(), &counter{}
 	err = store.Write(ctx, p.s, name, func(w io.Writer) (err error) {
-		b := bufio.NewWriterSize(io.MultiWriter(w, h, n), 1<<20)
+		b := bufio.NewWriterSize(io.MultiWriter(w, h, n), 64<<10)
 		if rows, err = sink.Parquet(b, d); err != nil {
 			return err
 		}

@@ -62,14 +62,14 @@ var ModelFits = Table{
 	Description: "Every model that was fitted, or why it was not, by segment; gamma_gamma is the model of spend.",
 	Columns: append([]Column{
 		fitSegmentColumn,
-		{Name: "model", Description: "bg_nbd, mbg_nbd, pareto_nbd or nbd: models of purchases; gamma_gamma: the model of spend."},
+		{Name: "model", Description: "bg_nbd, mbg_nbd, pareto_nbd or nbd: models of purchases; gamma_gamma: the model of spend; sbg or bdw: models of contracts, see contract_retention."},
 		{Name: "chosen", Type: Bool, Description: "Whether the predictions for the customers of the segment come from this fit."},
 		{Name: "fitted_on", Description: "segment; all where the segment has too few repeaters and uses the fit of all customers; none without estimates."},
 		{Name: "verdict", Description: "converged; ridge: predictions hold, parameters mean nothing by themselves; too_few, not_moved, stopped: not usable; pooled: see segment all."},
 		{Name: "reason", Description: "The verdict in words."},
 		{Name: "value_basis", Description: "What gamma_gamma counts: margin or net_revenue, see customer_ltv."},
 		{Name: "customers", Type: Int64, Unit: "customers", Description: "Customers of the segment."},
-		{Name: "repeaters", Type: Int64, Unit: "customers", Description: "Those of them with a repeat purchase; for gamma_gamma, of positive value."},
+		{Name: "repeaters", Type: Int64, Unit: "customers", Description: "Those of them with a repeat purchase; for gamma_gamma, of positive value; for sbg and bdw, those not lost."},
 		{Name: "log_likelihood", Type: Double, Nullable: true, Description: "Log-likelihood at the estimates."},
 		{Name: "aic", Type: Double, Nullable: true, Description: "Akaike's criterion; smaller is better."},
 		{Name: "held_out_log_likelihood", Type: Double, Nullable: true, Description: "Log-likelihood of the purchases of the hold-out, given a fit to what was before it; the greatest is chosen by model auto."},
@@ -90,7 +90,7 @@ var ModelBacktests = Table{
 		{Name: "decile", Type: Int64, Description: "0: all customers; 1 to 10: tenths of them by prediction, from the lowest to the highest."},
 		{Name: "fitted_on", Description: "Customers the fit at the origin is of: segment, or all where the segment has too few repeaters of its own."},
 		{Name: "held_out_days", Type: Int64, Unit: "days", Description: "Length of the held-out period."},
-		{Name: "sample_share", Type: Double, Unit: "share", Description: "Share of all customers that is compared: 1, or a fixed part of them where they are more than 100,000."},
+		{Name: "sample_share", Type: Double, Unit: "share", Description: "Share of all customers that is compared: 1, or a fixed part of them where they are more than 50,000."},
 		{Name: "customers", Type: Double, Unit: "customers", Description: "Customers compared, who had bought before the origin."},
 		{Name: "predicted", Type: Double, Description: "Sum of the predictions, in order-days or reporting currency."},
 		{Name: "actual", Type: Double, Description: "What came."},
@@ -102,15 +102,37 @@ var ModelBacktests = Table{
 	},
 }
 
+// ContractRetention is the contract_retention table.
+var ContractRetention = Table{
+	Name:        "contract_retention",
+	Key:         []string{"segment", "model", "renewal"},
+	Description: "Customers as contracts, where ltv.contract names their length: who purchases in the next calendar period renews, the first one without a purchase is the loss; observed, and predicted by sBG and BdW.",
+	Columns: []Column{
+		fitSegmentColumn,
+		{Name: "model", Description: "sbg: the probability of loss differs between customers; bdw: it changes with tenure, too."},
+		{Name: "renewal", Type: Int64, Unit: "periods", Description: "Number of the renewal, from 1: into the period after the first one."},
+		{Name: "kind", Description: "observed: some customers have come to this renewal; predicted: none yet."},
+		{Name: "chosen", Type: Bool, Description: "Whether the model has the lesser AIC of the two."},
+		{Name: "grain", Description: "Length of a contract: day, week, month, quarter or year."},
+		{Name: "at_risk", Type: Int64, Unit: "customers", Description: "Customers who had renewed until then and for whom the period has ended."},
+		{Name: "renewed", Type: Int64, Unit: "customers", Description: "Those of them who renewed."},
+		{Name: "observed_retention_rate", Type: Double, Nullable: true, Unit: "share", Description: "renewed / at_risk."},
+		{Name: "observed_survival", Type: Double, Nullable: true, Unit: "share", Description: "Product of the observed rates up to this renewal (Kaplan-Meier)."},
+		{Name: "retention_rate", Type: Double, Nullable: true, Unit: "probability", Description: "Share of those before the renewal who renew, by the model; null without a usable fit."},
+		{Name: "survival", Type: Double, Nullable: true, Unit: "probability", Description: "Share of all customers still there after the renewal, by the model."},
+	},
+}
+
 // LTVParameters are the parameters of the models, by the columns of model_fits.
-var LTVParameters = []string{"r", "alpha", "s", "beta", "a", "b", "p", "q", "v"}
+var LTVParameters = []string{"r", "alpha", "s", "beta", "a", "b", "p", "q", "v", "c"}
 
 // parameterColumns are an estimate and its standard error for each parameter.
 func parameterColumns() []Column {
 	says := map[string]string{
-		"r": "shape of the rate of purchase over customers", "alpha": "scale of that rate, in weeks", "s": "shape of the rate of loss over customers", "beta": "scale of that rate, in weeks",
+		"r": "shape of the rate of purchase over customers", "alpha": "scale of that rate, in weeks; of sbg and bdw the first parameter of the probability of loss at a renewal", "s": "shape of the rate of loss over customers", "beta": "scale of that rate, in weeks; of sbg and bdw the second parameter of that probability",
 		"a": "first parameter of the probability of loss after a purchase", "b": "second parameter of that probability",
 		"p": "shape of the value of a purchase", "q": "shape of the value over customers", "v": "scale of the value over customers, in reporting currency",
+		"c": "how the risk of loss changes with tenure, 1: not",
 	}
 	var list []Column
 	for _, name := range LTVParameters {
@@ -122,4 +144,6 @@ func parameterColumns() []Column {
 }
 
 // LTVOutputs are the tables that a run makes only when the configuration has a section ltv.
-func LTVOutputs() []Table { return []Table{CustomerLTV, CohortLTVForecast, ModelFits, ModelBacktests} }
+func LTVOutputs() []Table {
+	return []Table{CustomerLTV, CohortLTVForecast, ModelFits, ModelBacktests, ContractRetention}
+}

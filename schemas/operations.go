@@ -59,7 +59,7 @@ var Runs = Table{
 func Outputs(dimensions []string) []Table {
 	return []Table{
 		Customers(dimensions), CustomerPeriods, Cohorts, CohortRetention, RetentionCurves, SurvivalCurves,
-		CohortLTV, Lifecycle, RepeatPurchases, CustomerLTV, CohortLTVForecast, ModelFits, ModelBacktests, Rejects, Checks, Runs,
+		CohortLTV, Lifecycle, RepeatPurchases, CustomerLTV, CohortLTVForecast, ModelFits, ModelBacktests, ContractRetention, Rejects, Checks, Runs,
 	}
 }
 

@@ -1,10 +1,11 @@
 package transforms
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"sync"
 
 	"github.com/cohortline/cohortline/transforms/ltv"
 )
@@ -14,7 +15,7 @@ import (
 const leastRepeaters = 500
 
 // LTVTables are the tables that need a gathering of RFM.
-var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests", "cohort_ltv_forecast"}
+var LTVTables = []string{"customer_ltv", "model_fits", "model_backtests", "cohort_ltv_forecast", "contract_retention"}
 
 // auto is the model of ltv.model that stands for the one which foretold best.
 const auto = "auto"
@@ -43,25 +44,28 @@ type Forecasts struct {
 	backtests []backtests
 	cohorts   *cohortForecast // nil unless cohort_ltv_forecast is wanted
 	ranks     *valueRanks
+	contracts []*contractFit // nil unless customers renew contracts
 }
 
 // segmentFit is what was fitted to one segment.
 type segmentFit struct {
-	name      string
-	fittedOn  string
-	model     string // the chosen one; none
-	why       string // it was chosen, or none is
-	customers float64
-	repeaters float64
-	scores    []ltv.Score // of the hold-out, by candidate; nil without one
-	heldOut   int         // customers of the hold-out
-	fits      []fitted    // by candidate
-	chosen    int         // place in fits; -1: none is usable
-	spend     ltv.GammaGamma
-	spendFit  ltv.Fit
-	spenders  float64
-	forecast  *ltv.Forecast // nil where no fit is usable
-	failure   *float64      // relative error of a total by the parameters, once it is known
+	name        string
+	fittedOn    string
+	model       string // the chosen one; none
+	why         string // it was chosen, or none is
+	customers   float64
+	repeaters   float64
+	scores      []ltv.Score // of the hold-out, by candidate; nil without one
+	heldOut     int         // customers of the hold-out
+	fits        []fitted    // in that order
+	order       []int       // of the candidates, the best score first
+	byCriterion bool        // no score: the history is too short for a hold-out
+	chosen      int         // place in fits; -1: none is usable
+	spend       ltv.GammaGamma
+	spendFit    ltv.Fit
+	spenders    float64
+	forecast    *ltv.Forecast // nil where no fit is usable
+	failure     *float64      // relative error of a total by the parameters, once it is known
 
 	correlation       float64 // of frequency and mean spend
 	outliers, outlier float64 // customers with a mean spend out of all proportion, and from where on
@@ -83,31 +87,42 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 		return nil, err
 	}
 	f.everyone = newSegmentFit(all, purchases, spend)
-	fits := []*segmentFit{f.everyone}
-	tasks := []func() error{func() error { return f.everyone.run(b, ltv.Everyone, purchases, spend) }}
+	if err := parallel([]func() error{
+		func() error { return f.everyone.run(b, ltv.Everyone, purchases, nil) },
+		func() error { return f.everyone.runSpend(spend) },
+	}); err != nil {
+		return nil, err
+	}
+	var tasks []func() error
 	for g := range b.Groups {
 		group := &b.Groups[g]
 		s := f.everyone
 		if len(b.s.LTV.By) > 0 {
 			s = newSegmentFit(group.Name, group.Purchases, group.Spend)
-			fits = append(fits, s)
 		}
 		f.segments = append(f.segments, s)
 		if s != f.everyone && s.repeaters >= leastRepeaters {
-			tasks = append(tasks, func() error { return s.run(b, int32(g), group.Purchases, group.Spend) })
+			tasks = append(tasks, func() error { return s.run(b, int32(g), group.Purchases, f.everyone) }, func() error { return s.runSpend(group.Spend) })
 		}
 	}
 	if err := parallel(tasks); err != nil {
 		return nil, err
 	}
 	tasks = tasks[:0]
+	together := func(parts ...func()) {
+		var wait sync.WaitGroup
+		for _, part := range parts {
+			wait.Go(part)
+		}
+		wait.Wait()
+	}
 	for g, s := range f.segments {
 		if s.fittedOn == "" {
 			s.pool(f.everyone)
 		}
 		if s.chosen >= 0 {
 			tasks = append(tasks, func() error {
-				s.forecast = ltv.NewForecast(s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
+				s.forecast = ltv.NewForecastInParallel(together, s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
 				return nil
 			})
 		}
@@ -115,7 +130,24 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 	if err := parallel(tasks); err != nil {
 		return nil, err
 	}
-	return f, f.backtest(parallel)
+	if b.s.LTV.Contracts {
+		f.fitContracts()
+	}
+	return f, nil
+}
+
+// fitContracts fits the models of contracts to all customers and to each segment.
+func (f *Forecasts) fitContracts() {
+	var whole contractCounts
+	for g := range f.base.Groups {
+		whole.merge(&f.base.Groups[g].contracts)
+	}
+	f.contracts = []*contractFit{fitContracts(all, whole)}
+	if len(f.base.s.LTV.By) > 0 {
+		for g := range f.base.Groups {
+			f.contracts = append(f.contracts, fitContracts(f.base.Groups[g].Name, f.base.Groups[g].contracts))
+		}
+	}
 }
 
 func newSegmentFit(name string, purchases *ltv.Summary, spend *ltv.SpendSummary) *segmentFit {
@@ -138,36 +170,52 @@ func (b *Base) candidates() []ltv.Candidate {
 	return slices.DeleteFunc(list, func(c ltv.Candidate) bool { return c.Name != b.s.LTV.Model })
 }
 
-// run chooses a candidate and fits it. Where the hold-out is of all customers, the other
-// candidates are fitted as well, for the reader of model_fits; where it is of a sample of
-// many, that would only cost time.
-func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, spend *ltv.SpendSummary) error {
-	if err := s.score(b, segment, b.candidates()); err != nil {
+// run chooses a candidate and fits it. Where the hold-out is of all customers the other
+// candidates are fitted as well, for the reader of model_fits. Where it is of a sample of
+// many, that would only cost time, and the samples of segments are small: the choice made
+// for everyone is theirs.
+func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, everyone *segmentFit) error {
+	if b.level > 0 && everyone != nil {
+		s.order = everyone.order
+	} else if err := s.score(b, segment, b.candidates()); err != nil {
 		return err
 	}
-	for _, x := range s.scores {
-		s.fits = append(s.fits, fitted{x.Candidate, ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}})
-	}
-	if b.level == 0 {
-		for i := range s.fits {
-			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
+	for _, i := range s.order {
+		x := fitted{b.candidates()[i], ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}}
+		if b.level == 0 || s.chosen < 0 {
+			_, x.fit = x.candidate.Fit(purchases)
 		}
-		s.choose(func(int) bool { return true })
+		s.fits = append(s.fits, x)
+		if s.chosen < 0 && x.fit.Verdict.Usable() {
+			s.chosen = len(s.fits) - 1
+		}
+	}
+	if s.byCriterion {
+		s.chosen = s.leastAIC()
+	}
+	if s.chosen >= 0 {
+		s.model, s.fittedOn = s.fits[s.chosen].candidate.Name, onSegment
 	} else {
-		tried := make([]bool, len(s.fits))
-		for s.chosen < 0 && slices.Contains(tried, false) {
-			i := s.best(func(i int) bool { return !tried[i] })
-			_, s.fits[i].fit = s.fits[i].candidate.Fit(purchases)
-			tried[i] = true
-			s.choose(func(i int) bool { return tried[i] })
-		}
-	}
-	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
-	s.fittedOn = onSegment
-	if s.chosen < 0 {
 		s.fittedOn = onNobody
 	}
 	return nil
+}
+
+// runSpend fits the model of spend.
+func (s *segmentFit) runSpend(spend *ltv.SpendSummary) error {
+	s.spend, s.spendFit = ltv.FitGammaGamma(spend)
+	return nil
+}
+
+// leastAIC is the usable fit with the least AIC.
+func (s *segmentFit) leastAIC() int {
+	best := -1
+	for i := range s.fits {
+		if f := &s.fits[i].fit; f.Verdict.Usable() && (best < 0 || f.AIC() < s.fits[best].fit.AIC()) {
+			best = i
+		}
+	}
+	return best
 }
 
 // notFitted is the verdict on a candidate that lost in the hold-out of a sample.
@@ -188,35 +236,13 @@ func (s *segmentFit) score(b *Base, segment int32, candidates []ltv.Candidate) e
 	if err != nil {
 		return fmt.Errorf("hold-out of %s: %w", s.name, err)
 	}
-	s.scores, s.heldOut, s.why = choice.Scores, len(list), choice.Reason
+	s.scores, s.heldOut = choice.Scores, len(list)
+	for i := range candidates {
+		s.order = append(s.order, i)
+	}
+	slices.SortStableFunc(s.order, func(i, k int) int { return cmp.Compare(s.scores[k].HeldOut, s.scores[i].HeldOut) })
+	s.byCriterion = choice.Best < 0
 	return nil
-}
-
-// best is the candidate, of those allowed, with the best score; without scores, as where the
-// history is too short for a hold-out, the one with the least AIC.
-func (s *segmentFit) best(allowed func(i int) bool) int {
-	better := func(i, k int) bool {
-		x, y := s.scores[i].HeldOut, s.scores[k].HeldOut
-		if math.IsInf(x, -1) && math.IsInf(y, -1) {
-			return s.fits[i].fit.AIC() < s.fits[k].fit.AIC()
-		}
-		return x > y
-	}
-	best := -1
-	for i := range s.fits {
-		if allowed(i) && (best < 0 || better(i, best)) {
-			best = i
-		}
-	}
-	return best
-}
-
-// choose takes the best candidate of those allowed whose fit to all purchases is usable.
-func (s *segmentFit) choose(allowed func(i int) bool) {
-	s.chosen = s.best(func(i int) bool { return allowed(i) && s.fits[i].fit.Verdict.Usable() })
-	if s.chosen >= 0 {
-		s.model = s.fits[s.chosen].candidate.Name
-	}
 }
 
 // pool makes a segment use the fit of all customers.

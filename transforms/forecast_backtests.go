@@ -12,16 +12,25 @@ import (
 	"github.com/cohortline/cohortline/transforms/ltv"
 )
 
-// mostOrigins is the number of back-tests, one held-out period before the other.
-const mostOrigins = 4
+// mostOrigins is the number of back-tests, one held-out period before the other;
+// mostOriginsOfSample where the sample is not of all customers.
+const (
+	mostOrigins         = 4
+	mostOriginsOfSample = 2
+)
 
-// backtest compares what the models would have foretold at earlier origins with what came.
-// Where the sample is not of all customers only the models in use are compared.
-func (f *Forecasts) backtest(parallel func(tasks []func() error) error) error {
+// Backtest compares what the models would have foretold at earlier origins with what came.
+// Where the sample is not of all customers only the models in use are compared, and segments
+// at the latest origin alone.
+func (f *Forecasts) Backtest(parallel func(tasks []func() error) error) error {
 	b := f.base
 	held := b.heldDays()
 	first, _ := b.sample.Days()
-	origins := ltv.Origins(first, b.s.LastDay, held, mostOrigins)
+	most := mostOrigins
+	if b.level > 0 {
+		most = mostOriginsOfSample
+	}
+	origins := ltv.Origins(first, b.s.LastDay, held, most)
 	candidates := b.candidates()
 	if b.level > 0 {
 		candidates = slices.DeleteFunc(candidates, func(c ltv.Candidate) bool {
@@ -36,7 +45,7 @@ func (f *Forecasts) backtest(parallel func(tasks []func() error) error) error {
 	for i, origin := range origins {
 		tasks = append(tasks, func() error {
 			plan := ltv.BacktestPlan{Origin: origin, Last: origin + held, Unit: ltv.Week, Probability: b.s.LTV.Interval, Candidates: candidates, LeastRepeaters: leastRepeaters, KnownParameters: b.level > 0}
-			if len(b.s.LTV.By) > 0 {
+			if len(b.s.LTV.By) > 0 && (b.level == 0 || i == 0) {
 				plan.Segments = len(b.Groups)
 			}
 			list, err := ltv.Backtests(b.sample.At(origin, origin+held), plan)

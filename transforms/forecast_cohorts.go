@@ -73,7 +73,7 @@ func newCohortForecast(f *Forecasts) *cohortForecast {
 func days(weeks float64) int { return int(math.Round(weeks * daysPerWeek)) }
 
 // add adds a customer of a group.
-func (c *cohortForecast) add(h *history, group int, x *forecastCustomer) {
+func (c *cohortForecast) add(segments []uint32, group int, x *ltv.CustomerValue, historic schemas.Sum) {
 	k := forecastKey{group: uint32(group), frequency: uint32(x.Frequency), atom: c.atoms[days(x.Age)]}
 	value, square := x.Alive*x.Spend, 0.0
 	unknown := int64(0)
@@ -82,15 +82,15 @@ func (c *cohortForecast) add(h *history, group int, x *forecastCustomer) {
 	} else {
 		value, unknown = 0, 1
 	}
-	for d := range max(1, len(h.segments)) {
+	for d := range max(1, len(segments)) {
 		k.dimension = uint32(d)
-		if d < len(h.segments) {
-			k.segment = h.segments[d]
+		if d < len(segments) {
+			k.segment = segments[d]
 		}
 		n := &c.table.rows[c.table.place(k)].value
 		n.customers++
 		n.days += int64(x.Frequency) + 1
-		n.historic = n.historic.Add(x.worth.total)
+		n.historic = n.historic.Add(historic)
 		n.alive += x.Alive
 		n.value += value
 		n.age += x.Alive * x.Age

@@ -82,9 +82,15 @@ func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
 	return c
 }
 
-// neverLost says whether the model takes a customer for alive by assumption.
-func neverLost(model string, frequency int) bool {
-	return model == "nbd" || model == "bg_nbd" && frequency == 0
+// value is the value of the customer of a place.
+func (f *Forecasts) value(g int, place uint32, h *history) (ltv.CustomerValue, worth) {
+	group, w := &f.base.Groups[g], f.base.worths(h)
+	row := int(place - group.from)
+	if forecast := f.segments[g].forecast; forecast != nil {
+		return forecast.Value(row, schemas.SumFloat(w.repeat)), w
+	}
+	r := &group.Purchases.Rows()[row]
+	return ltv.CustomerValue{Frequency: r.Frequency, Age: r.Age}, w
 }
 
 // row fills a row of customer_ltv.
@@ -95,7 +101,7 @@ func (f *Forecasts) row(r *ForecastRow, id []byte, c *forecastCustomer, ranks *v
 		r.Note = schemas.Some(noteNoFit)
 		return
 	}
-	if neverLost(c.fit.model, c.Frequency) {
+	if c.fit.fits[c.fit.chosen].candidate.AssumesAlive(c.RFM) {
 		r.Note = schemas.Some(noteNeverLost)
 	} else {
 		r.Alive = schemas.Some(c.Alive)
@@ -136,9 +142,10 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
 		for b, err := range histories() {
 			if err == nil {
-				err = f.each(b, func(h *history, _ int, c *forecastCustomer) {
+				err = f.each(b, func(h *history, group int, place uint32) {
+					c := f.customer(group, place, h)
 					r := e.Row()
-					f.row(r, h.id, c, f.ranks)
+					f.row(r, h.id, &c, f.ranks)
 					e.Append(r)
 				})
 			}
@@ -159,43 +166,15 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
-// Look goes once through all customers, for what needs all of them: the percentiles of
-// customer_ltv, and cohort_ltv_forecast where it is wanted.
-func (f *Forecasts) Look(histories Histories, cohorts bool) error {
-	f.ranks = newValueRanks()
-	if cohorts {
-		f.cohorts = newCohortForecast(f)
-	}
-	for b, err := range histories() {
-		if err == nil {
-			err = f.each(b, func(h *history, group int, c *forecastCustomer) {
-				if c.HasValue {
-					f.ranks.add(c.Value)
-				}
-				if cohorts {
-					f.cohorts.add(h, group, c)
-				}
-			})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	f.ranks.sum()
-	return nil
-}
-
 // each calls for every customer of a record.
-func (f *Forecasts) each(b []byte, do func(h *history, group int, c *forecastCustomer)) error {
+func (f *Forecasts) each(b []byte, do func(h *history, group int, place uint32)) error {
 	r := readHistories(b, len(f.base.s.Dimensions))
 	for r.next() {
 		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
 			return errDamaged
 		}
 		place := f.base.places[r.worker][r.h.row]
-		group := f.groupAt(place)
-		c := f.customer(group, place, &r.h)
-		do(&r.h, group, &c)
+		do(&r.h, f.groupAt(place), place)
 	}
 	if r.bad {
 		return errDamaged

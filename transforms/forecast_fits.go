@@ -44,6 +44,8 @@ type FitRow struct {
 	QError        schemas.Opt[float64] `col:"q_se"`
 	V             schemas.Opt[float64] `col:"v"`
 	VError        schemas.Opt[float64] `col:"v_se"`
+	C             schemas.Opt[float64] `col:"c"`
+	CError        schemas.Opt[float64] `col:"c_se"`
 }
 
 // parameter is the place of a parameter, by the letter of the papers, and of its error.
@@ -67,6 +69,8 @@ func (r *FitRow) parameter(name string) (value, failure *schemas.Opt[float64]) {
 		return &r.Q, &r.QError
 	case "v":
 		return &r.V, &r.VError
+	case "c":
+		return &r.C, &r.CError
 	}
 	panic("a model has a parameter " + name + ", for which model_fits has no column")
 }
@@ -86,7 +90,7 @@ func (f *Forecasts) Fits() iter.Seq[FitRow] {
 			r.Chosen = i == s.chosen
 			if s.fittedOn != onAll && s.scores != nil {
 				r.HeldOutOf = schemas.Some(int64(s.heldOut))
-				if v := s.scores[i].HeldOut; !math.IsInf(v, 0) {
+				if v := s.scores[s.order[i]].HeldOut; !math.IsInf(v, 0) {
 					r.HeldOut = schemas.Some(v)
 				}
 			}
@@ -102,6 +106,15 @@ func (f *Forecasts) Fits() iter.Seq[FitRow] {
 			add(s)
 		}
 	}
+	for _, c := range f.contracts {
+		customers, lost := c.counts.customers()
+		for i, name := range contractNames {
+			r := FitRow{Segment: c.name, Model: name, Chosen: i == c.chosen, FittedOn: onSegment, Verdict: string(c.fits[i].Verdict.Kind), Reason: c.fits[i].Verdict.Reason,
+				Basis: f.base.Basis, Customers: customers, Repeaters: customers - lost}
+			r.estimates(&c.fits[i])
+			rows = append(rows, r)
+		}
+	}
 	slices.SortFunc(rows, func(a, b FitRow) int {
 		return cmp.Or(strings.Compare(a.Segment, b.Segment), strings.Compare(a.Model, b.Model))
 	})
@@ -112,13 +125,19 @@ func (f *Forecasts) Fits() iter.Seq[FitRow] {
 func (f *Forecasts) fitRow(s *segmentFit, model string, fit *ltv.Fit, repeaters int64) FitRow {
 	r := FitRow{Segment: s.name, Model: model, FittedOn: s.fittedOn, Basis: f.base.Basis, Customers: int64(s.customers), Repeaters: repeaters,
 		Verdict: string(fit.Verdict.Kind), Reason: fit.Verdict.Reason}
-	if s.fittedOn == onAll || s != f.everyone && s.scores == nil {
+	if s.fittedOn == onAll || s.why != "" {
 		r.Verdict, r.Reason = pooled, s.why
 		return r
 	}
+	r.estimates(fit)
+	return r
+}
+
+// estimates fills in what a fit has found.
+func (r *FitRow) estimates(fit *ltv.Fit) {
 	if fit.Values == nil {
 		r.FittedOn = onNobody
-		return r
+		return
 	}
 	r.LogLikelihood, r.AIC = schemas.Some(fit.LogLikelihood), schemas.Some(fit.AIC())
 	for i, name := range fit.Parameters {
@@ -128,5 +147,4 @@ func (f *Forecasts) fitRow(s *segmentFit, model string, fit *ltv.Fit, repeaters 
 			*failure = schemas.Some(fit.StandardErrors[i])
 		}
 	}
-	return r
 }

@@ -49,7 +49,7 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 			r.RetentionRate = share(r.Active, r.Eligible)
 			r.RetentionLow, r.RetentionHigh = wilson(r.Active, r.Eligible)
 			r.UnboundedRate = share(r.Returned, r.Eligible)
-			if r.UnboundedRate.Valid {
+			if r.ChurnRate = (schemas.Opt[float64]{}); r.UnboundedRate.Valid {
 				r.ChurnRate = schemas.Some(1 - r.UnboundedRate.Value)
 			}
 			if !yield(*r) {
@@ -60,7 +60,7 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 }
 
 // RetentionCounts lists the rows of cohort_retention without their rates, which take most
-// of the time. A row is valid until the next.
+// of the time. A row is valid until the next, and leaves its rates to the caller.
 func (c *CohortCells) RetentionCounts(segments [][]string) iter.Seq[*RetentionRow] {
 	return func(yield func(*RetentionRow) bool) {
 		windows := c.blocks(windowTables, segments)
@@ -92,25 +92,31 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 			r.Eligible += extra
 		}
 	}
-	row := r
+	returned, eligible := r.Returned, r.Eligible
 	for age := range ages {
-		if windows && r.Eligible == 0 {
+		if windows && eligible == 0 {
 			break // nobody has completed this window, nor a later one
 		}
-		x := b.cell(age)
-		r.Age, r.Active, r.Orders, r.NetRevenue = int64(age), x.active, x.orders, x.net
+		last, extra := int64(0), int64(0)
+		if n := &b.counts[age]; b.wide == nil {
+			r.Active, r.Orders, r.NetRevenue, last, extra = int64(n.active), int64(n.orders), sumOf(n.net), int64(n.last), int64(n.extra)
+		} else {
+			x := b.cell(age)
+			r.Active, r.Orders, r.NetRevenue, last, extra = x.active, x.orders, x.net, x.last, x.extra
+		}
+		r.Age = int64(age)
+		r.Returned, r.Eligible = returned, eligible
 		if windows {
-			r.IsComplete = r.Eligible == b.customers
+			r.IsComplete = eligible == b.customers
 		} else {
 			r.IsComplete = c.s.ended(b.grain, b.cohort+int32(age))
 		}
-		row = r // the caller may write to it
-		if !yield(&row) {
+		if !yield(&r) { // which may write the rates
 			return false
 		}
-		r.Returned -= x.last
+		returned -= last
 		if windows {
-			r.Eligible -= x.extra
+			eligible -= extra
 		}
 	}
 	return true

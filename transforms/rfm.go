@@ -20,23 +20,27 @@ type LTVRules struct {
 	Discount ltv.Discount
 	HoldOut  ltv.Span // before the as-of instant, by which models are compared
 	Interval float64  // probability of the intervals
+
+	Contracts bool  // customers renew contracts of the length of a period
+	Contract  Grain // this one
 }
 
 // RFM gathers what the models of lifetime value need of every customer: equal ones as
 // counts, for the fits, and each one as a few bytes, for the predictions.
 type RFM struct {
-	Worker int // number of this gathering among those of the run
-	s      Settings
-	groups groupIndex
-	rows   rfmTable
-	net    spendTable
-	margin spendTable
-	costs  bool        // every cost is known so far
-	total  schemas.Sum // net revenue
-	sample sample
-	bytes  []byte   // of the customers since the last record
-	places []uint32 // of their rows
-	queue  []queuedHistory
+	Worker    int // number of this gathering among those of the run
+	s         Settings
+	groups    groupIndex
+	rows      rfmTable
+	contracts []contractCounts // by group
+	net       spendTable
+	margin    spendTable
+	costs     bool        // every cost is known so far
+	total     schemas.Sum // net revenue
+	sample    sample
+	bytes     []byte   // of the customers since the last record
+	places    []uint32 // of their rows
+	queue     []queuedHistory
 }
 
 // queuedHistory is a customer still to be counted. The tables are too large for the caches:
@@ -105,6 +109,12 @@ func (r *RFM) Add(x *Customer) {
 	r.costs = r.costs && unknown == 0
 	q.net, q.margin, q.costs = net.repeat, net.repeat.Sub(cost.repeat), r.costs
 	r.total = r.total.Add(net.total)
+	if r.s.LTV.Contracts {
+		for len(r.contracts) <= int(group) {
+			r.contracts = append(r.contracts, contractCounts{})
+		}
+		r.contracts[group].add(&r.s, x)
+	}
 	r.sample.add(x, group)
 	r.encode(x, net, cost)
 	if r.queue = append(r.queue, q); len(r.queue) == maxQueued {

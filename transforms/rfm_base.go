@@ -28,6 +28,7 @@ type Group struct {
 	Name      string // all, or channel=search, country=DE
 	Purchases *ltv.Summary
 	Spend     *ltv.SpendSummary
+	contracts contractCounts
 	key       groupKey
 	from      uint32 // place of its first row among those of all groups
 }
@@ -58,6 +59,11 @@ func NewBase(s Settings, parts []*RFM, segments [][]string) (*Base, error) {
 	slices.SortFunc(b.Groups, func(x, y Group) int { return strings.Compare(x.Name, y.Name) })
 	for i := range b.Groups {
 		numbers[b.Groups[i].key] = uint32(i)
+	}
+	for _, p := range parts {
+		for g := range p.contracts {
+			b.Groups[numbers[p.groups.keys[g]]].contracts.merge(&p.contracts[g])
+		}
 	}
 	if err := b.summarise(parts, numbers); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 
 // maxSampled is the number of customers whose order-days are kept to compare models with
 // what came: enough that chance decides nothing, few enough for memory and time.
-const maxSampled = 100_000
+const maxSampled = 50_000
 
 // sample keeps the order-days of customers whose hash begins with so many zero bits, as few
 // as leave no more than maxSampled: which ones depends on all customers, not on who

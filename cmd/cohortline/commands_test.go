@@ -377,7 +377,7 @@ func (w *world) differs() string {
 // with a simple model after each of them. COHORTLINE_COMMANDS says how many.
 func TestRandomCommands(t *testing.T) {
 	const histories = 4
-	n := times(t, "COHORTLINE_COMMANDS", 160)
+	n := times(t, "COHORTLINE_COMMANDS", 60)
 	for history := range histories {
 		s := newScene(t)
 		w := &world{s: s, r: rand.New(rand.NewPCG(uint64(history), 7)), files: map[string][]modelOrder{}, published: map[string]modelDate{}, copies: history%2 == 1}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cohortline/cohortline/schemas"
 	"github.com/urfave/cli/v2"
 )
 
@@ -138,6 +139,12 @@ func values(verb, flag string) []string {
 		return quarantineFormats
 	case "schema format":
 		return schemaFormats
+	case "ltv fit model", "ltv compare model", "ltv explain model":
+		return modelNames()
+	case "ltv fit unit", "ltv explain unit":
+		return []string{"days", "weeks"}
+	case "ltv compare by":
+		return schemas.DimensionColumns
 	case "inspect index-kind":
 		return []string{"calendar", "age"}
 	case "inspect grain":

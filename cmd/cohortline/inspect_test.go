@@ -16,7 +16,7 @@ import (
 func TestInspectEveryTable(t *testing.T) {
 	s := &scene{t, t.TempDir()}
 	s.write("orders.csv", formBase+"4,c,2024-02-03T11:00:00Z,x,paid,DE\n")
-	s.configure("", "dimensions: [country]\nchecks: {max_reject_share: 1}\nltv: {holdout: 2 weeks}")
+	s.configure("", "dimensions: [country]\nchecks: {max_reject_share: 1}\nltv: {holdout: 2 weeks, contract: month}")
 	if code, said := s.run("run", "--as-of", "2024-04-01", "--quiet"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, said)
 	}

@@ -32,6 +32,8 @@ func ltvFlags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "interval", Value: "0.8", Usage: "`PROBABILITY` of the intervals"},
 		&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT`: text or json"},
 		&cli.StringFlag{Name: "result-file", Usage: "write the result as JSON to `PATH`"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of messages on standard error: text or json"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only warnings and errors"},
 	}, more...)...)
 }
 
@@ -50,14 +52,21 @@ func candidates(c *cli.Context) ([]ltv.Candidate, error) {
 	if name == autoModel {
 		return all, nil
 	}
-	names := []string{autoModel}
 	for _, k := range all {
 		if k.Name == name {
 			return []ltv.Candidate{k}, nil
 		}
+	}
+	return nil, &usageError{fmt.Errorf("--model: there is no model %q%s", name, jobs.Suggest(strings.ToLower(name), modelNames()))}
+}
+
+// modelNames are the values of --model.
+func modelNames() []string {
+	names := []string{autoModel}
+	for _, k := range ltv.Candidates() {
 		names = append(names, k.Name)
 	}
-	return nil, &usageError{fmt.Errorf("--model: there is no model %q%s", name, jobs.Suggest(strings.ToLower(name), names))}
+	return names
 }
 
 // intervalFlag is the probability of the intervals.

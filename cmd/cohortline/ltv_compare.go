@@ -29,7 +29,6 @@ func (p *program) ltvCompareCommand() *cli.Command {
 			&cli.StringFlag{Name: "svg", Usage: "write the plot as SVG to `PATH`"},
 			&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for what the reading of orders needs"},
 			&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the reading of orders may use"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress of the reading of orders"},
 		),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -71,6 +70,9 @@ type originOf struct {
 
 // compare reads the purchases and looks ahead from every origin.
 func (p *program) compare(c *cli.Context) (*comparison, error) {
+	if err := choices(c, "output", "log-format"); err != nil {
+		return nil, err
+	}
 	list, err := candidates(c)
 	if err != nil {
 		return nil, err
@@ -167,7 +169,7 @@ func (p *program) histories(c *cli.Context) (*jobs.Histories, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := jobs.Options{TempDir: c.String("temp-dir"), CodeVersion: version, Observe: p.observer(c.Bool("quiet") || p.document)}
+	o := jobs.Options{TempDir: c.String("temp-dir"), CodeVersion: version, Observe: p.observer(c.Bool("quiet"))}
 	if v := c.String("memory"); v != "" {
 		if o.Memory, err = jobs.ParseBytes(v); err != nil {
 			return nil, &usageError{fmt.Errorf("--memory: %w", err)}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/transforms/ltv"
 	"github.com/urfave/cli/v2"
 )
@@ -13,19 +14,28 @@ import (
 func (p *program) ltvExplainCommand() *cli.Command {
 	return &cli.Command{
 		Name: "explain", Usage: "say why a customer's predicted value is what it is, and what would change it", ArgsUsage: "CUSTOMER [FILE]",
-		Description: "The models are fitted to all customers of FILE, or of the table customers of the warehouse, as `cohortline ltv fit` does.",
-		Flags:       summaryFlags(),
+		Description: "The models are fitted to all customers of FILE, or of the table customers of the warehouse, as `cohortline ltv fit` does. Where the\n" +
+			"warehouse has the table customer_ltv, --model auto is the model published there, fitted to the same segment.",
+		Flags: summaryFlags(),
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 1 || c.NArg() > 2 {
 				return &usageError{errors.New("name one customer, e.g. cohortline ltv explain c-1042, and perhaps a file of customers")}
 			}
-			f, err := p.fit(c, c.Args().Get(1))
+			id, file := c.Args().First(), c.Args().Get(1)
+			published, err := p.published(c, id, file)
 			if err != nil {
 				return err
 			}
-			e, err := f.explain(c.Args().First())
+			f, err := p.fit(c, file, published)
 			if err != nil {
 				return err
+			}
+			e, err := f.explain(id)
+			if err != nil {
+				return err
+			}
+			if e.published = published; published != nil {
+				e.Segment = published.Segment
 			}
 			return p.say(c, e, func(g *page) { e.print(g, f) })
 		},
@@ -34,9 +44,11 @@ func (p *program) ltvExplainCommand() *cli.Command {
 
 // explanation is a customer's forecast and what it is made of.
 type explanation struct {
-	Customer      string    `json:"customer_id"`
-	AsOf          string    `json:"as_of,omitempty"`
-	Model         string    `json:"model"`
+	Customer      string `json:"customer_id"`
+	AsOf          string `json:"as_of,omitempty"`
+	Model         string `json:"model"`
+	Segment       string `json:"segment,omitempty"` // that the model is fitted to; all customers where it is empty
+	published     *jobs.PublishedFit
 	Unit          string    `json:"unit_of_time"`
 	Frequency     int       `json:"frequency"`
 	Recency       float64   `json:"recency"`
@@ -55,6 +67,20 @@ type explanation struct {
 	rfm           ltv.RFM
 	title         string
 	probability   float64
+}
+
+// published is the fit behind the customer's row of customer_ltv, where there is one and
+// nothing else is asked for.
+func (p *program) published(c *cli.Context, id, file string) (*jobs.PublishedFit, error) {
+	if file != "" || c.String("model") != autoModel {
+		return nil, nil
+	}
+	s, err := p.warehouse(c)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return jobs.FindPublishedFit(c.Context, s, c.String("as-of"), id)
 }
 
 // outlook is what is expected at some moment.

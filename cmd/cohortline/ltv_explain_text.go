@@ -11,8 +11,18 @@ func (e *explanation) print(g *page, f *fitting) {
 	if e.AsOf != "" {
 		now = "as of " + e.AsOf
 	}
-	fmt.Fprintf(g, "Customer %s %s, by %s fitted to %s customers; the next %s\n\n", cell(e.Customer, false), now, e.title, thousands(int64(len(f.IDs))), f.valuation.Horizon)
+	model, of := e.title, ""
+	if e.published != nil {
+		model += " as published,"
+	}
+	if e.Segment != "" {
+		of = " of " + cell(e.Segment, false)
+	}
+	fmt.Fprintf(g, "Customer %s %s, by %s fitted to %s customers%s; the next %s\n\n", cell(e.Customer, false), now, model, thousands(int64(len(f.IDs))), of, f.valuation.Horizon)
 	e.printForecast(g, f)
+	if e.published != nil && e.published.Basis == "margin" {
+		fmt.Fprintln(g, "  customer_ltv counts margin; value here is net revenue")
+	}
 	fmt.Fprintln(g, "\nWhy")
 	for _, s := range e.why(f) {
 		fmt.Fprintln(g, "  "+s)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/cohortline/cohortline/jobs"
@@ -26,7 +27,7 @@ func (p *program) ltvFitCommand() *cli.Command {
 			if err := checkOut(c.String("out")); err != nil {
 				return err
 			}
-			f, err := p.fit(c, c.Args().First())
+			f, err := p.fit(c, c.Args().First(), nil)
 			if err != nil {
 				return err
 			}
@@ -35,7 +36,8 @@ func (p *program) ltvFitCommand() *cli.Command {
 					return err
 				}
 			}
-			return p.say(c, f.document(), f.print)
+			d := f.document()
+			return p.say(c, d, d.print)
 		},
 	}
 }
@@ -59,8 +61,12 @@ type fitting struct {
 // errNoFit is the cause when no model has a usable fit.
 var errNoFit = errors.New("no model has a usable fit")
 
-// fit reads customers, fits what --model allows and makes the forecast.
-func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
+// fit reads customers, fits what --model allows and makes the forecast: with a published fit
+// its model, to its customers.
+func (p *program) fit(c *cli.Context, file string, published *jobs.PublishedFit) (*fitting, error) {
+	if err := choices(c, "output", "log-format"); err != nil {
+		return nil, err
+	}
 	f := &fitting{chosen: -1}
 	var err error
 	if f.candidates, err = candidates(c); err != nil {
@@ -72,12 +78,33 @@ func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
 	if f.valuation, err = valuation(c); err != nil {
 		return nil, err
 	}
+	observe := p.observer(c.Bool("quiet"))
+	done := observe.Stage("read", "customers")
 	if f.Summaries, err = p.summaries(c, file); err != nil {
 		return nil, err
 	}
+	if published != nil {
+		f.candidates = slices.DeleteFunc(f.candidates, func(k ltv.Candidate) bool { return k.Name != published.Model })
+		published.Of(f.Summaries)
+	}
 	f.valuation.Unit = f.Unit
-	if f.summary, f.row, err = ltv.Compress(f.RFM); err != nil {
+	customers := int64(len(f.IDs))
+	done(customers, "customers")
+	done = observe.Stage("fit", "models")
+	if err := f.estimate(); err != nil {
 		return nil, err
+	}
+	done(int64(len(f.summary.Rows())), "distinct customers")
+	done = observe.Stage("predict", f.valuation.Horizon.String())
+	f.forecast = ltv.NewForecast(f.candidates[f.chosen], &f.fits[f.chosen], f.spend, &f.spendFit, f.summary, f.valuation, f.probability)
+	done(int64(len(f.summary.Rows())), "distinct customers")
+	return f, nil
+}
+
+// estimate fits the candidates and the model of spend, and chooses.
+func (f *fitting) estimate() (err error) {
+	if f.summary, f.row, err = ltv.Compress(f.RFM); err != nil {
+		return err
 	}
 	for i, k := range f.candidates {
 		_, fit := k.Fit(f.summary)
@@ -87,16 +114,15 @@ func (p *program) fit(c *cli.Context, file string) (*fitting, error) {
 		}
 	}
 	if f.chosen < 0 {
-		return nil, fmt.Errorf("%w to these %s customers: %s", errNoFit, thousands(int64(len(f.IDs))), reasons(f.fits))
+		return fmt.Errorf("%w to these %s customers: %s", errNoFit, thousands(int64(len(f.IDs))), reasons(f.fits))
 	}
 	if f.Spend != nil {
 		if f.spends, err = ltv.CompressSpend(f.Spend); err != nil {
-			return nil, err
+			return err
 		}
 		f.spend, f.spendFit = ltv.FitGammaGamma(f.spends)
 	}
-	f.forecast = ltv.NewForecast(f.candidates[f.chosen], &f.fits[f.chosen], f.spend, &f.spendFit, f.summary, f.valuation, f.probability)
-	return f, nil
+	return nil
 }
 
 // reasons are the distinct reasons of the verdicts.

@@ -63,8 +63,8 @@ func modelFitOf(name, title string, f *ltv.Fit, chosen bool) modelFit {
 	return m
 }
 
-func (f *fitting) document() fitDocument {
-	d := fitDocument{AsOf: f.AsOf, Customers: len(f.IDs), Repeaters: f.summary.Repeaters(), Unit: f.Unit.String(), Warnings: f.warnings()}
+func (f *fitting) document() *fitDocument {
+	d := &fitDocument{AsOf: f.AsOf, Customers: len(f.IDs), Repeaters: f.summary.Repeaters(), Unit: f.Unit.String(), Warnings: f.warnings()}
 	if d.Warnings == nil {
 		d.Warnings = []string{}
 	}
@@ -96,11 +96,10 @@ func (f *fitting) document() fitDocument {
 }
 
 // print says the same to people.
-func (f *fitting) print(g *page) {
-	d := f.document()
+func (d *fitDocument) print(g *page) {
 	where := ""
-	if f.AsOf != "" {
-		where = ", as of " + f.AsOf
+	if d.AsOf != "" {
+		where = ", as of " + d.AsOf
 	}
 	fmt.Fprintf(g, "%s customers%s, %s with a repeat purchase; times in %ss\n\n", thousands(int64(d.Customers)), where, thousands(int64(d.Repeaters)), d.Unit)
 	t := sink.Rows{Columns: []string{"", "model", "log-likelihood", "AIC", "verdict"}, Numeric: []bool{false, false, true, true, false}}
@@ -118,8 +117,11 @@ func (f *fitting) print(g *page) {
 	if len(d.Models) > 1 {
 		fmt.Fprintln(g, "* least AIC of the usable ones")
 	}
-	chosen := d.Models[f.chosen]
-	printEstimates(g, chosen, d.Unit)
+	for _, m := range d.Models {
+		if m.Chosen {
+			printEstimates(g, m, d.Unit)
+		}
+	}
 	if d.Spend != nil {
 		printEstimates(g, *d.Spend, d.Unit)
 	} else {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/cohortline/cohortline/pipeline/sink/chunk"
 	"github.com/cohortline/cohortline/schemas"
@@ -81,12 +82,21 @@ type worker struct {
 	bytes   []byte
 }
 
+// workers are those that no table is using: their buffers have grown to what row groups
+// take, and new memory is cleared before it is used.
+var workers sync.Pool
+
 // encode takes the rows of g and encodes them in the background. Before that it writes the
 // oldest row group if enough are on their way.
 func (p *parquetWriter) encode(g *group) error {
 	if len(p.pending) == p.limit {
 		if err := p.write(); err != nil {
 			return err
+		}
+	}
+	if len(p.idle) == 0 {
+		if wk, ok := workers.Get().(*worker); ok {
+			p.idle = append(p.idle, wk)
 		}
 	}
 	if len(p.idle) == 0 {
@@ -172,10 +182,14 @@ func (p *parquetWriter) put(b []byte) error {
 	return nil
 }
 
-// drop waits for row groups that nobody wants any more.
+// drop waits for row groups that nobody wants any more, and leaves what encoded them to the
+// next table.
 func (p *parquetWriter) drop() {
 	for _, done := range p.pending {
-		<-done
+		p.idle = append(p.idle, (<-done).worker)
+	}
+	for _, wk := range p.idle {
+		workers.Put(wk)
 	}
 }
 

@@ -204,13 +204,13 @@ func TestComparisonFailures(t *testing.T) {
 		}
 		return err
 	}
-	fails("a key twice", schemas.Stored{}, twice, 0, "has the key a|1970-01-02 twice")
+	_ = fails("a key twice", schemas.Stored{}, twice, 0, "has the key a|1970-01-02 twice")
 	var memory *MemoryError
 	if err := fails("more rows than memory", twice, twice, 63, "to compare 4 rows"); !errors.As(err, &memory) || memory.Need != 64 {
 		t.Errorf("%+v", memory)
 	}
 	other := slices.Clone(columns)
 	other[2].Type = schemas.Double
-	fails("another type", table(columns, nil), table(other, nil), 0, "column count is a INT64 in one result and a DOUBLE in the other")
-	fails("no key", table(columns[1:], nil), table(columns[1:], nil), 0, "has no column name")
+	_ = fails("another type", table(columns, nil), table(other, nil), 0, "column count is a INT64 in one result and a DOUBLE in the other")
+	_ = fails("no key", table(columns[1:], nil), table(columns[1:], nil), 0, "has no column name")
 }

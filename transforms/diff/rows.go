@@ -181,11 +181,11 @@ func without(a, b []xxh3.Uint128) []xxh3.Uint128 {
 
 // each calls f with every row of a version, encoded, and its encoded key.
 func (c *Comparison) each(s *side, f func(row, key []byte) error) error {
-	if s.Stored.Rows == nil {
+	if s.Rows == nil {
 		return nil
 	}
 	var row, key []byte
-	for values, err := range s.Stored.Rows() {
+	for values, err := range s.Rows() {
 		if err != nil {
 			return err
 		}

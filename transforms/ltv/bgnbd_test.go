@@ -200,18 +200,20 @@ func TestBGNBDPopulation(t *testing.T) {
 func expectHoldout(t *testing.T, list []customer, m Model, total float64, means []float64) {
 	t.Helper()
 	var sum, actual float64
-	var expected, counts [8]float64
+	var expected, came, counts [8]float64
 	for _, c := range list {
 		e := Expected(m, c.RFM, 39)
 		sum += e
 		actual += c.holdout
 		expected[min(c.Frequency, 7)] += e
+		came[min(c.Frequency, 7)] += c.holdout
 		counts[min(c.Frequency, 7)]++
 	}
 	near(t, "expected in 39 weeks", sum, total, .006)
 	near(t, "actual in 39 weeks", actual, 1882, 0)
 	for i, n := range []float64{1411, 439, 214, 100, 62, 38, 29, 64} {
 		near(t, fmt.Sprint("customers with frequency ", i), counts[i], n, 0)
+		near(t, fmt.Sprint("mean that came at frequency ", i), came[i]/n, []float64{.237, .697, 1.393, 1.560, 2.532, 2.947, 3.862, 6.359}[i], 6e-4)
 		if means != nil {
 			nearly(t, fmt.Sprint("mean at frequency ", i), expected[i]/n, means[i], 1e-3)
 		}

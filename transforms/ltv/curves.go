@@ -1,8 +1,6 @@
 package ltv
 
-import (
-	"math"
-)
+import "math"
 
 // Curves are the expected purchases of living customers over time, for the frequencies and
 // ages of a summary: computed at some ages of each frequency and drawn between them, to 1e-4.
@@ -36,11 +34,31 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 				logs[i] = math.Log(max(purchases, math.SmallestNonzeroFloat64))
 			}
 			k.logs = append(k.logs, logs)
-			k.spread = append(k.spread, spread(living, end, math.Exp(logs[len(logs)-1])))
 		}
+		k.fillSpread(young, end)
 		c.groups[frequency] = k
 	}
 	return c
+}
+
+// fillSpread computes the spread at every other of the ages; it changes slowly.
+func (k *curveGroup) fillSpread(young Living, t float64) {
+	every := 2
+	if len(k.ages.ages) < 16 { // a rare frequency, whose ages lie far apart
+		every = 1
+	}
+	k.spread = make([]float64, len(k.ages.ages))
+	before := 0
+	for i, age := range k.ages.ages {
+		if i%every > 0 && i < len(k.ages.ages)-1 {
+			continue
+		}
+		k.spread[i] = spread(young.Quiet(age), t, math.Exp(k.logs[i][len(k.logs[i])-1]))
+		for j := before + 1; j < i; j++ {
+			k.spread[j] = k.spread[before] + float64(j-before)/float64(i-before)*(k.spread[i]-k.spread[before])
+		}
+		before = i
+	}
 }
 
 // spread is (E[N²] − E[N]) / E[N]² − 1 of the number within t: 0 where it is Poisson.

@@ -6,6 +6,7 @@ import "math"
 // made once, so that each customer is a look at its row and a few multiplications.
 type Forecast struct {
 	rows    []rowForecast
+	values  []rowValue
 	spend   GammaGamma
 	worth   bool         // the model of spend is usable
 	others  []GammaGamma // the scenarios of spend; nil where its parameters are known
@@ -16,8 +17,15 @@ type Forecast struct {
 type rowForecast struct {
 	RFM
 	Prediction
-	discounted float64 // expected purchases, each as worth now
-	interval   Interval
+	interval Interval
+}
+
+// rowValue is what their value needs, by itself, so that a look at the values of all
+// customers reads little memory.
+type rowValue struct {
+	alive, discounted float64 // discounted: expected purchases, each as worth now
+	age               float64
+	frequency         int
 }
 
 // CustomerForecast is what is expected of one customer within the horizon.
@@ -50,7 +58,16 @@ func (f *Fit) known() bool {
 // NewForecast makes the forecast of all rows. Both fits are the candidate's and the model's
 // of spend; the first must be usable.
 func NewForecast(c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
-	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]rowForecast, len(s.rows)), between: probit((1 + probability) / 2)}
+	return NewForecastInParallel(func(tasks ...func()) {
+		for _, f := range tasks {
+			f()
+		}
+	}, c, purchases, g, spend, s, v, probability)
+}
+
+// NewForecastInParallel is NewForecast with its parts as tasks, which may run in any order.
+func NewForecastInParallel(parallel func(tasks ...func()), c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
+	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]rowForecast, len(s.rows)), values: make([]rowValue, len(s.rows)), between: probit((1 + probability) / 2)}
 	m, horizon := c.With(purchases.Values), v.Horizon.In(v.Unit)
 	models := []Model{m}
 	if !purchases.known() {
@@ -61,11 +78,14 @@ func NewForecast(c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summa
 			f.others = append(f.others, GammaGamma{values[0], values[1], values[2]})
 		}
 	}
-	predictions := Predict(m, s, horizon)
-	intervals := Intervals(models, f.spend, s, horizon, probability)
-	present := v.present(m, s)
+	var predictions []Prediction
+	var intervals []Interval
+	var present []float64
+	parallel(func() { intervals = Intervals(models, f.spend, s, horizon, probability) },
+		func() { predictions, present = Predict(m, s, horizon), v.present(m, s) })
 	for i, p := range predictions {
-		f.rows[i] = rowForecast{s.rows[i].RFM, p, p.Expected * present[i], intervals[i]}
+		f.rows[i] = rowForecast{s.rows[i].RFM, p, intervals[i]}
+		f.values[i] = rowValue{p.Alive, p.Expected * present[i], s.rows[i].Age, s.rows[i].Frequency}
 	}
 	return f
 }
@@ -97,33 +117,51 @@ func (v Valuation) present(m Model, s *Summary) []float64 {
 	return list
 }
 
-// Customer is the forecast of a customer of a row who spent so much.
+// CustomerValue is what a customer is worth on average, with what it comes from.
+type CustomerValue struct {
+	Frequency    int
+	Age, Alive   float64
+	Spend, Value float64 // as in CustomerForecast
+	HasValue     bool
+}
+
+// Value is the value of a customer of a row whose repeat purchases were worth so much.
+func (f *Forecast) Value(row int, spent float64) CustomerValue {
+	r := &f.values[row]
+	v := CustomerValue{Frequency: r.frequency, Age: r.age, Alive: r.alive}
+	if f.worth {
+		v.Spend = f.spend.Mean(f.spendOf(r.frequency, spent))
+		if v.HasValue = !math.IsInf(v.Spend, 0); v.HasValue {
+			v.Value = r.discounted * v.Spend
+		}
+	}
+	return v
+}
+
+// spendOf is what the model of spend can use of a customer.
+func (f *Forecast) spendOf(frequency int, spent float64) Spend {
+	if frequency == 0 {
+		return Spend{}
+	}
+	return f.spend.usable(Spend{frequency, spent / float64(frequency)})
+}
+
+// Customer is the forecast of a customer of a row whose repeat purchases were worth so much.
 func (f *Forecast) Customer(row int, spent float64) CustomerForecast {
-	r := &f.rows[row]
-	c := CustomerForecast{RFM: r.RFM, Prediction: r.Prediction, OrdersLow: r.interval.OrdersLow, OrdersHigh: r.interval.OrdersHigh}
-	if !f.worth {
+	r, v := &f.rows[row], f.Value(row, spent)
+	c := CustomerForecast{RFM: r.RFM, Prediction: r.Prediction, OrdersLow: r.interval.OrdersLow, OrdersHigh: r.interval.OrdersHigh,
+		Spend: v.Spend, Value: v.Value, HasValue: v.HasValue}
+	if !v.HasValue || r.Expected <= 0 {
 		return c
 	}
-	spend := Spend{Count: r.Frequency}
-	if spend.Count > 0 {
-		spend.Mean = spent / float64(spend.Count)
-	}
-	spend = f.spend.usable(spend)
-	c.Spend = f.spend.Mean(spend)
-	if math.IsInf(c.Spend, 0) {
-		return c
-	}
-	c.HasValue = true
-	c.Value = r.discounted * c.Spend
+	spend := f.spendOf(r.Frequency, spent)
 	low, high := r.interval.Value(f.spend, spend)
 	if f.others != nil {
 		low, high = f.widen(spend, c.Spend, low, high)
 	}
-	if r.Expected > 0 {
-		// The interval is of the sum as it is paid; what is worth less later is so in the mean.
-		share := r.discounted / r.Expected
-		c.ValueLow, c.ValueHigh = low*share, high*share
-	}
+	// The interval is of the sum as it is paid; what is worth less later is so in the mean.
+	share := f.values[row].discounted / r.Expected
+	c.ValueLow, c.ValueHigh = low*share, high*share
 	return c
 }
 

@@ -212,8 +212,8 @@ func TestDiscountedIsTheIntegralOfExpected(t *testing.T) {
 					// t = u²/δ straightens the start.
 					integral := quad.Fixed(func(u float64) float64 {
 						return 2 * u * math.Exp(-u*u) * expected(living, u*u/rate)
-					}, 0, 6.5, 80, nil, 1)
-					nearly(t, fmt.Sprint(theta, c, rate), living.Discounted(rate), integral, 1e-8)
+					}, 0, 6.5, 160, nil, 1)
+					nearly(t, fmt.Sprint(theta, c, rate), living.Discounted(rate), integral, 1e-9)
 				}
 			}
 		}
