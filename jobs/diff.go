@@ -78,6 +78,7 @@ type ColumnDiff struct {
 	Largest CellDiff    `json:"largest"`         // the cell that has moved most
 	Parts   []CausePart `json:"parts,omitempty"` // of that cell, in an explanation
 	delta   diff.Delta
+	summed  bool // delta is the sum of all cells: of counts and sums that are never null
 	most    float64
 }
 
@@ -98,6 +99,9 @@ func DiffTables() []string {
 	return slices.DeleteFunc(tableNames(), func(t string) bool { return slices.Contains([]string{"rejects", "checks", "runs"}, t) })
 }
 
+// leastToCompare is what reading two tables takes.
+const leastToCompare = 32 * MiB
+
 // DiffRuns holds two published results against each other, cell by cell.
 func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 	if o.Against == nil {
@@ -112,11 +116,15 @@ func DiffRuns(ctx context.Context, o DiffOptions) (*Diff, error) {
 		return nil, err
 	}
 	d := &Diff{Status: "equal", Before: sideOf(o.Store, before), After: sideOf(o.Against, after), Tables: []TableDiff{}, Cells: []CellDiff{}, Files: []string{}}
-	memory := o.Memory
-	if memory == 0 {
-		memory = machineMemory() / 4
+	limit := memory{total: o.Memory}
+	if limit.total == 0 {
+		limit.total = machineMemory() / 4
 	}
-	c := &comparing{ctx: ctx, before: publishedTables{o.Store, tablesOf(before, !o.Explain)}, after: publishedTables{o.Against, tablesOf(after, !o.Explain)}, memory: memory, temp: o.TempDir, observe: o.Observe}
+	if limit.total > 0 && limit.total < leastToCompare {
+		return nil, &MemoryError{fmt.Sprintf("to compare results takes %s of memory at least, --memory allows %s", FormatBytes(leastToCompare), FormatBytes(limit.total))}
+	}
+	defer limit.limitHeap()()
+	c := &comparing{ctx: ctx, before: publishedTables{o.Store, tablesOf(before, !o.Explain)}, after: publishedTables{o.Against, tablesOf(after, !o.Explain)}, memory: limit.total / 2, temp: o.TempDir, observe: o.Observe}
 	list := func(cell changedCell) {
 		if d.CellsInAll++; o.Limit == 0 || len(d.Cells) < o.Limit {
 			d.Cells = append(d.Cells, cell.document())
@@ -301,7 +309,7 @@ func (c *comparing) table(name string, yield func(changedCell, error) bool) (mor
 	}
 	for _, x := range columns {
 		if x.Cells > 0 {
-			if x.delta.Valid && x.delta.Type != schemas.Double {
+			if x.summed {
 				s := x.delta.String()
 				x.Delta = &s
 			}
@@ -327,7 +335,9 @@ func (t *TableDiff) see(k diff.Kind) {
 
 // see counts a cell of the column and keeps the one that has moved most.
 func (x *ColumnDiff) see(cell changedCell) {
-	x.Column, x.delta = cell.c.Table.Columns[cell.column].Name, x.delta.Plus(cell.delta)
+	c := cell.c.Table.Columns[cell.column]
+	x.Column, x.delta = c.Name, x.delta.Plus(cell.delta)
+	x.summed = (x.Cells == 0 || x.summed) && cell.delta.Valid && !c.Nullable && c.Type != schemas.Double
 	if x.Cells++; x.Cells == 1 || math.Abs(cell.delta.Float) > x.most {
 		x.Largest, x.most = cell.document(), math.Abs(cell.delta.Float)
 	}

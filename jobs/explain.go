@@ -285,7 +285,7 @@ func (x *explanation) attribute(number int, s step, before, after publishedTable
 func (x *explanation) verify() error {
 	for _, t := range x.d.Tables {
 		for _, c := range t.Columns {
-			if got := x.sums[[2]string{t.Table, c.Column}]; c.delta.Valid && c.delta.Type != schemas.Double && got.Sum != c.delta.Sum {
+			if got := x.sums[[2]string{t.Table, c.Column}]; c.summed && got.Sum != c.delta.Sum {
 				return fmt.Errorf("table %s, column %s: the parts add up to %s and not to %s; this is a defect of the program, please report it", t.Table, c.Column, got, c.delta)
 			}
 		}

@@ -27,7 +27,7 @@ func overwrite(t *testing.T, s store.Store, m *pipeline.Manifest) {
 type randomOrder struct {
 	id, customer, mail, at, updated, status, currency string
 	gross, refund                                     int
-	channel, country                                  string
+	channel, country, cost                            string
 	broken                                            bool
 	file                                              int
 }
@@ -64,7 +64,7 @@ func (h *randomHistory) one(list ...string) string { return list[h.r.IntN(len(li
 func (h *randomHistory) order(id string, month int) randomOrder {
 	r := h.r
 	o := randomOrder{id: id, at: fmt.Sprintf("2024-%02d-%02dT%02d:30:00Z", month, 1+r.IntN(28), r.IntN(24)), status: h.one("paid", "paid", "paid", "refunded", "cancelled"),
-		currency: h.one("EUR", "EUR", "USD"), gross: 1 + r.IntN(99), channel: h.one("web", "shop", ""), country: h.one("DE", "FR"), broken: r.IntN(15) == 0, file: r.IntN(3)}
+		currency: h.one("EUR", "EUR", "USD"), gross: 1 + r.IntN(99), channel: h.one("web", "shop", ""), country: h.one("DE", "FR"), cost: h.one("", "1", "2.5"), broken: r.IntN(15) == 0, file: r.IntN(3)}
 	h.whose(&o)
 	if r.IntN(5) == 0 {
 		o.refund = r.IntN(o.gross + 1)
@@ -92,7 +92,9 @@ func (h *randomHistory) change() string {
 		{"orders gone", func() { h.some(func(i int) { h.orders[i].file = -1 }) }},
 		{"orders corrected", func() {
 			h.some(func(i int) {
-				h.correct(i, func(o *randomOrder) { o.gross, o.channel = 1+h.r.IntN(99), h.one("web", "shop") })
+				h.correct(i, func(o *randomOrder) {
+					o.gross, o.channel, o.cost = 1+h.r.IntN(99), h.one("web", "shop"), h.one("", "3")
+				})
 			})
 		}},
 		{"refunds", func() {
@@ -172,7 +174,7 @@ func (h *randomHistory) delivery() delivery {
 			if o.broken {
 				amount = "broken"
 			}
-			files[name] += strings.Join([]string{o.id, customer, mail, o.at, o.updated, o.status, o.currency, amount, fmt.Sprint(gross * 9 / 10), fmt.Sprint(refund), "", o.channel, o.country}, ",") + "\n"
+			files[name] += strings.Join([]string{o.id, customer, mail, o.at, o.updated, o.status, o.currency, amount, fmt.Sprint(gross * 9 / 10), fmt.Sprint(refund), o.cost, o.channel, o.country}, ",") + "\n"
 		}
 		if h.lines && o.gross > 50 { // two lines, of which one says who and the other by which e-mail
 			line(50, 0, o.customer, "")

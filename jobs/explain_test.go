@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
+	"github.com/cohortline/cohortline/transforms/diff"
 )
 
 // delivery is what a job finds: files by name, a configuration, an as-of date.
@@ -441,5 +443,21 @@ func TestExplainHistories(t *testing.T) {
 				t.Errorf("after %s: %s", said, wrong)
 			}
 		})
+	}
+}
+
+// TestVerifySums is about the last check before an explanation is told.
+func TestVerifySums(t *testing.T) {
+	delta := func(n int64) diff.Delta {
+		return diff.Delta{Valid: true, Type: schemas.Money, Sum: decimal128.FromI64(n)}
+	}
+	x := &explanation{d: &Diff{Tables: []TableDiff{{Table: "cohorts", Columns: []ColumnDiff{{Column: "net_revenue", summed: true, delta: delta(70_000)}}}}}, sums: map[[2]string]diff.Delta{}}
+	x.sums[[2]string{"cohorts", "net_revenue"}] = delta(90_000).Plus(delta(-20_000))
+	if err := x.verify(); err != nil {
+		t.Error(err)
+	}
+	x.sums[[2]string{"cohorts", "net_revenue"}] = delta(90_000)
+	if err := x.verify(); err == nil || !strings.Contains(err.Error(), "the parts add up to 9.0000 and not to 7.0000") {
+		t.Errorf("a part is missing: %v", err)
 	}
 }
