@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cohortline/cohortline/jobs"
-	"github.com/cohortline/cohortline/pipeline"
 	"github.com/urfave/cli/v2"
 )
 
@@ -18,7 +16,7 @@ func (p *program) backfillCommand() *cli.Command {
 	})
 	return &cli.Command{
 		Name: "backfill", Usage: "publish the tables of many as-of dates; the inputs are read once",
-		Flags: append(shared, skipFlag(),
+		Flags: slices.Concat(shared, []cli.Flag{skipFlag(),
 			&cli.StringFlag{Name: "from", Usage: "first `DATE`"},
 			&cli.StringFlag{Name: "to", Usage: "last `DATE`, included; by default the day on which the backfill is begun"},
 			&cli.StringFlag{Name: "every", Value: "day", Usage: "`CADENCE` of the dates: day, week or month"},
@@ -28,9 +26,7 @@ func (p *program) backfillCommand() *cli.Command {
 			&cli.BoolFlag{Name: "resume", Usage: "go on with an unfinished backfill; without one this is an error"},
 			&cli.BoolFlag{Name: "restart", Usage: "give up an unfinished backfill of these dates and plan anew"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say which dates would be published"},
-			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
-			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
-			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
+		}, publishFlags(), []cli.Flag{profileFlag()}),
 		Action: p.backfill,
 	}
 }
@@ -51,10 +47,9 @@ func (p *program) backfill(c *cli.Context) error {
 	if s == nil {
 		return err
 	}
-	if failed := p.result(c, s, func() { p.backfillSummary(s) }); failed != nil {
+	if failed := p.resultBeside(c, s, func() { p.backfillSummary(s) }); failed != nil {
 		return errors.Join(err, failed)
 	}
-	p.document, p.resultFile = false, "" // the document is out
 	if err != nil {
 		return err
 	}
@@ -74,14 +69,14 @@ func (p *program) backfillOptions(c *cli.Context) (*jobs.Config, jobs.BackfillOp
 		return nil, o, &usageError{errors.New("which dates? give --from and --to, e.g. --from 2026-01-01 --to 2026-12-31")}
 	case c.Int("jobs") < 0 || c.Int("max-failures") < 0:
 		return nil, o, &usageError{errors.New("--jobs and --max-failures cannot be negative")}
-	case c.Duration("lease") < time.Second:
-		return nil, o, &usageError{fmt.Errorf("--lease %s is too short: a second is the least", c.Duration("lease"))}
 	}
 	config, shared, err := p.shared(c)
 	if err != nil {
 		return nil, o, err
 	}
-	shared.AllowShrink, shared.Lease = c.Bool("allow-shrink"), c.Duration("lease")
+	if err := publishing(c, &shared); err != nil {
+		return nil, o, err
+	}
 	o = jobs.BackfillOptions{Options: shared, From: c.String("from"), To: c.String("to"), Every: c.String("every"), Newest: order == "newest",
 		Jobs: c.Int("jobs"), MaxFailures: c.Int("max-failures"), Resume: c.Bool("resume"), Restart: c.Bool("restart"), DryRun: c.Bool("dry-run"), CodeOf: codeOf}
 	return config, o, nil

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cohortline/cohortline/jobs"
@@ -19,19 +19,15 @@ func (p *program) diffCommand() *cli.Command {
 	return &cli.Command{
 		Name: "diff", Usage: "compare two published results cell by cell", ArgsUsage: "BEFORE AFTER",
 		Description: "BEFORE and AFTER are run ids, dates (their latest results), or date#number as `cohortline runs` lists them.\nEnds with 0 when every cell is equal and with 8 when one differs.",
-		Flags: append(warehouseFlags(),
+		Flags: slices.Concat(warehouseFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "against", Usage: "output `FOLDER` of AFTER, where it is another one"},
 			&cli.BoolFlag{Name: "explain", Usage: "compute both results again, cause by cause, and attribute every change to its causes"},
 			&cli.StringFlag{Name: "out", Usage: "write every cell that differs as Parquet to `FOLDER`"},
 			&cli.IntFlag{Name: "limit", Value: 1000, Usage: "at most `N` cells in the JSON document; 0: all"},
 			&cli.IntFlag{Name: "threads", Usage: "`N` workers of --explain; 0: one per processor"},
-			&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the comparison may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
+			memoryFlag("the comparison"),
 			&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for what memory has no room for"},
-			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of standard output: text or json"},
-			&cli.StringFlag{Name: "result-file", Usage: "write the document as JSON to `PATH`"},
-			&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
-		),
+		}, documentFlags("document", "no progress")),
 		Action: func(c *cli.Context) (err error) {
 			if c.NArg() != 2 {
 				return &usageError{errors.New("name two results, e.g. cohortline diff 2026-10-01 2026-11-01, or 2026-11-01#1 2026-11-01#2")}
@@ -40,11 +36,9 @@ func (p *program) diffCommand() *cli.Command {
 				return err
 			}
 			o := jobs.DiffOptions{Before: c.Args().Get(0), After: c.Args().Get(1), Limit: c.Int("limit"), TempDir: c.String("temp-dir"), Observe: p.observer(c.Bool("quiet")),
-				Explain: c.Bool("explain"), Env: p.env, Threads: c.Int("threads"), Bases: basesOf(c)}
-			if v := c.String("memory"); v != "" {
-				if o.Memory, err = jobs.ParseBytes(v); err != nil {
-					return &usageError{fmt.Errorf("--memory: %w", err)}
-				}
+				Explain: c.Bool("explain"), Env: p.env, Threads: c.Int("threads"), Bases: configFolder(c)}
+			if o.Memory, err = memoryLimit(c); err != nil {
+				return err
 			}
 			if o.Store, err = p.warehouse(c); err != nil {
 				return err
@@ -71,16 +65,6 @@ func (p *program) diffCommand() *cli.Command {
 			return nil
 		},
 	}
-}
-
-// basesOf are folders where relative paths of inputs may begin by now: that of the
-// configuration.
-func basesOf(c *cli.Context) []string {
-	dir, err := filepath.Abs(filepath.Dir(c.String("config")))
-	if err != nil { // there is no working directory: absolute paths are left
-		return nil
-	}
-	return []string{dir}
 }
 
 // differences says what differs: a line for every table, then its columns with the cell

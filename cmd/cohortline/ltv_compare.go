@@ -170,10 +170,8 @@ func (p *program) histories(c *cli.Context) (*jobs.Histories, error) {
 		return nil, err
 	}
 	o := jobs.Options{TempDir: c.String("temp-dir"), CodeVersion: version, Observe: p.observer(c.Bool("quiet"))}
-	if v := c.String("memory"); v != "" {
-		if o.Memory, err = jobs.ParseBytes(v); err != nil {
-			return nil, &usageError{fmt.Errorf("--memory: %w", err)}
-		}
+	if o.Memory, err = memoryLimit(c); err != nil {
+		return nil, err
 	}
 	if o.AsOf, err = instant(asOf, config.Zone); err != nil {
 		return nil, err

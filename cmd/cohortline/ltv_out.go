@@ -81,14 +81,6 @@ func checkOut(path string) error {
 	return checkFolder("--out", path)
 }
 
-// checkFolder says when there is no folder for a file that a flag names.
-func checkFolder(flag, path string) error {
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return &usageError{fmt.Errorf("%s: there is no folder for %s", flag, path)}
-	}
-	return nil
-}
-
 // writePredictions writes a file whole or not at all.
 func writePredictions(path string, f *fitting) error {
 	write := func(w io.Writer) error {

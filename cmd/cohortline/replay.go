@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cohortline/cohortline/jobs"
-	"github.com/cohortline/cohortline/pipeline"
 	"github.com/urfave/cli/v2"
 )
 
@@ -13,54 +13,37 @@ func (p *program) replayCommand() *cli.Command {
 	return &cli.Command{
 		Name: "replay", Usage: "run the dates again that have rejected rows, with a corrected mapping or corrected rates",
 		Description: "Correct the configuration or the exports, then replay: every published date with rejected rows is run again, the oldest first.\nEnds with 4 when some dates are published and others have failed; otherwise as `run` does.",
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "corrected configuration `FILE`"},
 			&cli.StringFlag{Name: "as-of", Usage: "only this `DATE`; unless given, every published date that has rejected rows"},
-			&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
-			&cli.StringFlag{Name: "memory", Usage: "`SIZE` that a run may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
+			&cli.IntFlag{Name: "threads", Usage: "`N` workers, on at most as many processors; 0: one per processor"},
+			memoryFlag("a run"),
 			&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for rows that memory has no room for"},
-			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
-			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
 			skipFlag(),
-			&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
-			&cli.StringFlag{Name: "result-file", Usage: "write the document as JSON to `PATH`"},
-			&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only what has become of the rows, warnings and errors"},
-		},
+		}, publishFlags(), documentFlags("document", "no progress: only what has become of the rows, warnings and errors")),
 		Action: p.replay,
 	}
 }
 
-func (p *program) replay(c *cli.Context) (err error) {
-	if c.Args().Present() {
-		return &usageError{fmt.Errorf("%q is one argument too many", c.Args().First())}
-	}
-	if err := choices(c, "output", "log-format"); err != nil {
-		return err
-	}
-	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), AllowShrink: c.Bool("allow-shrink"), Lease: c.Duration("lease"), CodeVersion: version}
-	if v := c.String("memory"); v != "" {
-		if o.Memory, err = jobs.ParseBytes(v); err != nil {
-			return &usageError{fmt.Errorf("--memory: %w", err)}
-		}
-	}
+func (p *program) replay(c *cli.Context) error {
 	only := c.String("as-of")
 	if _, err := time.Parse(time.DateOnly, only); only != "" && err != nil {
 		return &usageError{fmt.Errorf("--as-of %q is no date such as 2026-11-01", only)}
 	}
-	config, err := jobs.LoadConfig(c.String("config"), p.env)
+	config, o, err := p.shared(c)
 	if err != nil {
 		return err
 	}
-	o.Observe = p.observer(c.Bool("quiet"))
+	if err := publishing(c, &o); err != nil {
+		return err
+	}
 	s, failed := jobs.Replay(c.Context, config, o, only)
 	if s == nil {
 		return failed
 	}
-	if err := p.result(c, s, func() { p.replayed(s) }); err != nil {
+	if err := p.resultBeside(c, s, func() { p.replayed(s) }); err != nil {
 		return err
 	}
-	p.document, p.resultFile = false, "" // the document is out
 	if failed != nil {
 		return failed
 	}

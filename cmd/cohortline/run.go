@@ -5,32 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cohortline/cohortline/jobs"
-	"github.com/cohortline/cohortline/pipeline"
 	"github.com/urfave/cli/v2"
 )
 
 // intervalFlags are what run, plan and validate share.
 func intervalFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Value: "cohortline.yaml", Usage: "configuration `FILE`"},
 		&cli.StringFlag{Name: "as-of", Usage: "`INSTANT` before which orders count, exclusive: RFC 3339, or a date for its midnight in the reporting zone"},
 		&cli.StringFlag{Name: "interval-start", Usage: "start of the data interval; only recorded: every run computes the whole history"},
 		&cli.StringFlag{Name: "interval-end", Usage: "end of the data interval: the as-of instant"},
 		&cli.IntFlag{Name: "threads", Usage: "`N` workers, on at most as many processors; 0: one per processor"},
-		&cli.StringFlag{Name: "memory", Usage: "`SIZE` that the run may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
+		memoryFlag("the run"),
 		&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for rows that memory has no room for"},
-		&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
-		&cli.StringFlag{Name: "result-file", Usage: "write the summary as JSON to `PATH`"},
-		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress: only the summary, warnings and errors"},
-	}
+	}, documentFlags("summary", "no progress: only the summary, warnings and errors")...)
 }
 
 // choices checks flags that say text or json.
@@ -43,7 +38,7 @@ func choices(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// shared reads the configuration and the flags that run and backfill have in common.
+// shared reads the configuration and the flags that all verbs with it have in common.
 func (p *program) shared(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 	o := jobs.Options{Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version}
 	if c.Args().Present() {
@@ -59,17 +54,14 @@ func (p *program) shared(c *cli.Context) (*jobs.Config, jobs.Options, error) {
 		return nil, o, err
 	}
 	if p.resultFile != "" {
-		if info, err := os.Stat(filepath.Dir(p.resultFile)); err != nil || !info.IsDir() {
-			file := p.resultFile
-			p.resultFile = ""
-			return nil, o, &usageError{fmt.Errorf("--result-file: there is no folder for %s", file)}
+		if err := checkFolder("--result-file", p.resultFile); err != nil {
+			p.resultFile = "" // the failure itself cannot go there
+			return nil, o, err
 		}
 	}
-	if v := c.String("memory"); v != "" {
-		var err error
-		if o.Memory, err = jobs.ParseBytes(v); err != nil {
-			return nil, o, &usageError{fmt.Errorf("--memory: %w", err)}
-		}
+	var err error
+	if o.Memory, err = memoryLimit(c); err != nil {
+		return nil, o, err
 	}
 	config, err := jobs.LoadConfig(c.String("config"), p.env)
 	if err != nil {
@@ -150,17 +142,14 @@ func skipped(c *cli.Context, nothing bool) error {
 func (p *program) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "compute the tables and publish them",
-		Flags: append(intervalFlags(), skipFlag(), knownAtFlag(),
-			&cli.BoolFlag{Name: "allow-shrink", Usage: "publish even if far fewer customers or orders are left than in the last result"},
-			&cli.DurationFlag{Name: "lease", Value: pipeline.DefaultLease, Usage: "`TIME` for which a run that has died keeps others away where nobody can see that it has"},
-			&cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}),
+		Flags: slices.Concat(intervalFlags(), []cli.Flag{skipFlag(), knownAtFlag()}, publishFlags(), []cli.Flag{profileFlag()}),
 		Action: func(c *cli.Context) error {
 			config, o, err := p.options(c)
 			if err != nil {
 				return err
 			}
-			if o.AllowShrink, o.Lease = c.Bool("allow-shrink"), c.Duration("lease"); o.Lease < time.Second {
-				return &usageError{fmt.Errorf("--lease %s is too short: a second is the least", o.Lease)}
+			if err := publishing(c, &o); err != nil {
+				return err
 			}
 			stop, err := profile(c.String("cpu-profile"))
 			if err != nil {
@@ -176,6 +165,10 @@ func (p *program) runCommand() *cli.Command {
 			return skipped(c, s.Status == "unchanged")
 		},
 	}
+}
+
+func profileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cpu-profile", Usage: "write where the processor time goes to `PATH`, for go tool pprof"}
 }
 
 // profile starts a CPU profile, if a path is given; stop ends and writes it.
@@ -205,6 +198,16 @@ func (p *program) result(c *cli.Context, document any, text func()) error {
 		return err
 	}
 	text()
+	return nil
+}
+
+// resultBeside is result for a document that an error may come beside: the error is then
+// told on standard error alone.
+func (p *program) resultBeside(c *cli.Context, document any, text func()) error {
+	if err := p.result(c, document, text); err != nil {
+		return err
+	}
+	p.document, p.resultFile = false, ""
 	return nil
 }
 
@@ -320,7 +323,7 @@ func (p *program) validateCommand() *cli.Command {
 			if err != nil {
 				verdict = "not good enough to run"
 			}
-			if failed := p.result(c, v, func() {
+			if failed := p.resultBeside(c, v, func() {
 				fmt.Fprintf(p.out, "%s: %s; %d files, %s rows, %s left out by filters, %s rejected, %s exchange rates\n",
 					config.Path, verdict, v.Files, thousands(v.RowsRead), thousands(v.Filtered), thousands(v.Rejected), thousands(int64(v.Rates)))
 				for _, r := range v.Examples {
@@ -329,7 +332,6 @@ func (p *program) validateCommand() *cli.Command {
 			}); failed != nil {
 				return failed
 			}
-			p.document, p.resultFile = false, "" // the document is out
 			return err
 		},
 	}

@@ -41,7 +41,7 @@ func (p *program) runsCommand() *cli.Command {
 					return err
 				}
 				if c.Bool("orders") {
-					o := jobs.DiffOptions{Store: s, Env: p.env, Bases: basesOf(c), TempDir: c.String("temp-dir"), Observe: p.observer(true)}
+					o := jobs.DiffOptions{Store: s, Env: p.env, Bases: configFolder(c), TempDir: c.String("temp-dir"), Observe: p.observer(true)}
 					if err := jobs.ShowOrders(c.Context, report, c.Int("limit"), o); err != nil {
 						return err
 					}

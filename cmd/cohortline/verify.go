@@ -2,8 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/urfave/cli/v2"
@@ -13,18 +12,14 @@ func (p *program) verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compute published results again from what was recorded, and compare the bytes",
 		Description: "Ends with 0 when every table is the same, with 8 when one is not, and with 5 when something that a result was made of cannot be had any more.",
-		Flags: append(warehouseFlags(),
+		Flags: slices.Concat(warehouseFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "against", Value: "full", Usage: "`WHAT` to compare with; full: everything computed from the beginning"},
 			&cli.StringFlag{Name: "as-of", Usage: "only the latest result of this `DATE`"},
 			&cli.StringFlag{Name: "run", Usage: "only the result of this run `ID`, or date#number"},
 			&cli.IntFlag{Name: "threads", Usage: "`N` workers; 0: one per processor"},
-			&cli.StringFlag{Name: "memory", Usage: "`SIZE` that it may use, e.g. 256MiB; by default a quarter of the machine's or control group's"},
+			memoryFlag("it"),
 			&cli.StringFlag{Name: "temp-dir", Usage: "`FOLDER` for the tables that are computed, and rows that memory has no room for"},
-			&cli.StringFlag{Name: "output", Usage: "`FORMAT` of standard output: text or json", Value: "text"},
-			&cli.StringFlag{Name: "result-file", Usage: "write the document as JSON to `PATH`"},
-			&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of messages on standard error: text or json", Value: "text"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
-		),
+		}, documentFlags("document", "no progress")),
 		Action: p.verify,
 	}
 }
@@ -40,10 +35,8 @@ func (p *program) verify(c *cli.Context) (err error) {
 		return &usageError{fmt.Errorf("--as-of and --run: give one of them")}
 	}
 	o := jobs.VerifyOptions{Run: c.String("as-of") + c.String("run"), Env: p.env, Threads: c.Int("threads"), TempDir: c.String("temp-dir"), CodeVersion: version, Observe: p.observer(c.Bool("quiet"))}
-	if v := c.String("memory"); v != "" {
-		if o.Memory, err = jobs.ParseBytes(v); err != nil {
-			return &usageError{fmt.Errorf("--memory: %w", err)}
-		}
+	if o.Memory, err = memoryLimit(c); err != nil {
+		return err
 	}
 	o.Bases = configFolder(c)
 	if o.Store, err = p.warehouse(c); err != nil {
@@ -54,27 +47,13 @@ func (p *program) verify(c *cli.Context) (err error) {
 	if v == nil {
 		return failed
 	}
-	if err := p.result(c, v, func() { p.verified(v) }); err != nil {
+	if err := p.resultBeside(c, v, func() { p.verified(v) }); err != nil {
 		return err
 	}
-	p.document, p.resultFile = false, "" // the document is out
 	if v.Status == jobs.Different {
 		return &skipError{exitDifferent}
 	}
 	return failed
-}
-
-// configFolder is where the configuration lies now, which may be elsewhere than when a run
-// has recorded its inputs.
-func configFolder(c *cli.Context) []string {
-	path, err := filepath.Abs(c.String("config"))
-	if err != nil {
-		return nil
-	}
-	if _, err := os.Stat(path); err != nil {
-		return nil
-	}
-	return []string{filepath.Dir(path)}
 }
 
 // verified says what was found, a line for every run and for every table that differs.
