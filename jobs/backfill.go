@@ -114,6 +114,9 @@ func Backfill(ctx context.Context, c *Config, o BackfillOptions) (_ *BackfillSum
 	if o.DryRun {
 		return b.end("planned"), nil
 	}
+	if err := b.replacePlans(ctx); err != nil {
+		return nil, err
+	}
 	if len(b.todo) == 0 {
 		if err := b.record(ctx); err != nil {
 			return nil, err
@@ -191,27 +194,26 @@ func (b *backfill) settlePlan(ctx context.Context, to string, dates []time.Time)
 	return nil
 }
 
-// storePlan writes a new plan before anything is done, and ends those that it replaces.
-func (b *backfill) storePlan(ctx context.Context) error {
+// replacePlans ends the plans that this one takes the place of.
+func (b *backfill) replacePlans(ctx context.Context) error {
 	for _, p := range b.replaced {
 		if err := p.end(ctx, b.output, "replaced", b.run.o.Now()); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// storePlan writes a new plan before anything is done.
+func (b *backfill) storePlan(ctx context.Context) error {
 	if b.summary.Resumed {
 		return nil
 	}
 	return b.plan.store(ctx, b.output)
 }
 
-// endPlan says that a plan is carried out, and those that it replaces are not to be. A plan
-// that had nothing to do is not stored.
+// endPlan says that a plan is carried out. One that had nothing to do is not stored.
 func (b *backfill) endPlan(ctx context.Context) error {
-	for _, p := range b.replaced {
-		if err := p.end(ctx, b.output, "replaced", b.run.o.Now()); err != nil {
-			return err
-		}
-	}
 	if !b.summary.Resumed && b.summary.Published == 0 {
 		return nil
 	}
@@ -275,7 +277,7 @@ func (b *backfill) published(ctx context.Context, i int) (bool, error) {
 		return m != nil, err
 	}
 	m, err := pipeline.Current(ctx, b.output, key.Partition)
-	return m != nil && slices.ContainsFunc(m.Outputs, func(x pipeline.OutputRecord) bool { return x.RunID == key.ID }), err
+	return m != nil && m.WrittenBy(key.ID), err
 }
 
 // gather reads the inputs and makes the ledger of all dates that are to be published.

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -68,7 +67,7 @@ func (p *BackfillPlan) store(ctx context.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	return putOnce(ctx, s, planFolder+p.ID+".json", append(data, '\n'))
+	return put(ctx, s, planFolder+p.ID+".json", append(data, '\n'))
 }
 
 // end says that the plan is not to be taken up again.
@@ -77,23 +76,18 @@ func (p *BackfillPlan) end(ctx context.Context, s store.Store, status string, no
 	if err != nil {
 		return err
 	}
-	if err := putOnce(ctx, s, planFolder+p.ID+".done", data); !errors.Is(err, store.ErrExists) {
+	if err := put(ctx, s, planFolder+p.ID+".done", data); !errors.Is(err, store.ErrExists) {
 		return err
 	}
 	return nil
 }
 
-// putOnce creates an object whose content nobody else would write under that name. An error
-// whose write has happened all the same is none.
-func putOnce(ctx context.Context, s store.Store, name string, data []byte) error {
-	err := s.PutNew(ctx, name, data)
-	if err == nil {
-		return nil
+// put creates an object of a plan, whose name nobody else would take.
+func put(ctx context.Context, s store.Store, name string, data []byte) error {
+	if err := store.PutOnce(ctx, s, name, data); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", s.Path(name), err)
 	}
-	if there, seen := store.Read(ctx, s, name); seen == nil && bytes.Equal(there, data) {
-		return nil
-	}
-	return fmt.Errorf("%s cannot be written: %w", s.Path(name), err)
+	return nil
 }
 
 // openPlans lists the plans of a job that have not ended, the latest first.
@@ -160,27 +154,12 @@ func (p *BackfillPlan) fits(r *run) error {
 	return nil
 }
 
-// changedInput names the first input that is not what it was.
+// changedInput says of an input that is not what it was what has become of it.
 func changedInput(then, now []pipeline.InputRecord) string {
-	type place struct{ table, source, path string }
-	is := map[place]pipeline.InputRecord{}
-	for _, x := range now {
-		is[place{x.Table, x.Source, x.Path}] = x
-	}
-	for _, x := range then {
-		k := place{x.Table, x.Source, x.Path}
-		y, ok := is[k]
-		switch {
-		case !ok:
-			return x.Path + " is gone since it was begun"
-		case x.Size != y.Size || x.SHA256 != y.SHA256 || x.Version != y.Version:
-			return x.Path + " has changed since it was begun"
-		}
-		delete(is, k)
-	}
-	for _, x := range now {
-		if _, more := is[place{x.Table, x.Source, x.Path}]; more {
-			return x.Path + " has come since it was begun"
+	became := map[string]string{InputGone: "is gone", InputChanged: "has changed", InputNew: "has come"}
+	for _, x := range compareInputs(then, now) {
+		if what, ok := became[x.State]; ok {
+			return x.Path + " " + what + " since it was begun"
 		}
 	}
 	return ""

@@ -128,7 +128,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 			c.Dimensions = w.texts(n, "dimensions")
 			for i, d := range c.Dimensions {
 				if !slices.Contains(schemas.DimensionColumns, d) {
-					w.wrong(n, "dimensions: %q is no column of orders to split by%s", d, suggest(d, schemas.DimensionColumns))
+					w.wrong(n, "dimensions: %q is no column of orders to split by%s", d, Suggest(d, schemas.DimensionColumns))
 				} else if slices.Contains(c.Dimensions[:i], d) {
 					w.wrong(n, "dimensions: %q is named twice", d)
 				}
@@ -148,7 +148,7 @@ func (c *Config) read(w *walk, n *yaml.Node) {
 					}
 					for _, t := range c.Tables {
 						if known := tableNames(); !slices.Contains(known, t) {
-							w.wrong(n, "output.tables: there is no table %q%s", t, suggest(t, known))
+							w.wrong(n, "output.tables: there is no table %q%s", t, Suggest(t, known))
 						}
 					}
 				},
@@ -220,7 +220,7 @@ func (c *Config) reporting(w *walk, n *yaml.Node) {
 			for _, name := range w.texts(n, "reporting.grains") {
 				g := slices.Index(transforms.Grains[:], name)
 				if g < 0 {
-					w.wrong(n, "reporting.grains: there is no grain %q%s", name, suggest(name, transforms.Grains[:]))
+					w.wrong(n, "reporting.grains: there is no grain %q%s", name, Suggest(name, transforms.Grains[:]))
 				} else if !slices.Contains(c.Grains, transforms.Grain(g)) {
 					c.Grains = append(c.Grains, transforms.Grain(g))
 				}

@@ -82,7 +82,7 @@ func (c *Config) completeLTV(w *walk) {
 		case d < 0 && len(c.Dimensions) == 0:
 			w.wrong(c.ltvByNode, "ltv.by: %q is no configured dimension: name it under dimensions too", name)
 		case d < 0:
-			w.wrong(c.ltvByNode, "ltv.by: %q is no configured dimension%s", name, suggest(name, c.Dimensions))
+			w.wrong(c.ltvByNode, "ltv.by: %q is no configured dimension%s", name, Suggest(name, c.Dimensions))
 		case slices.Contains(c.ltvBy[:i], name):
 			w.wrong(c.ltvByNode, "ltv.by: %q is named twice", name)
 		default:

@@ -88,7 +88,7 @@ func canonicalColumn(w *walk, key *yaml.Node, where, table string) bool {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names)
-	w.wrong(key, "%s: %s has no column %q%s", where, table, key.Value, suggest(key.Value, names))
+	w.wrong(key, "%s: %s has no column %q%s", where, table, key.Value, Suggest(key.Value, names))
 	return false
 }
 
@@ -132,7 +132,7 @@ func values(w *walk, n *yaml.Node, table string) map[string]map[string]string {
 		for raw, v := range w.pairs(value, "values."+key.Value) {
 			to[raw.Value] = w.text(v, "values."+key.Value)
 			if key.Value == "status" && !slices.Contains(schemas.Statuses[:], to[raw.Value]) {
-				w.wrong(v, "values.status: %q is no status%s", to[raw.Value], suggest(to[raw.Value], schemas.Statuses[:]))
+				w.wrong(v, "values.status: %q is no status%s", to[raw.Value], Suggest(to[raw.Value], schemas.Statuses[:]))
 			}
 		}
 		m[key.Value] = to

@@ -150,14 +150,16 @@ func sideOf(s store.Store, m *pipeline.Manifest) DiffSide {
 // tablesOf are the tables that a run has written, and those of earlier runs of its date that
 // readers see beside them.
 func tablesOf(m *pipeline.Manifest, inherited bool) map[string]pipeline.OutputRecord {
-	tables := map[string]pipeline.OutputRecord{}
-	for _, o := range m.Outputs {
-		tables[o.Table] = o
+	if inherited {
+		return byTable(slices.Concat(m.Outputs, m.Inherited))
 	}
-	for _, o := range m.Inherited {
-		if inherited {
-			tables[o.Table] = o
-		}
+	return byTable(m.Outputs)
+}
+
+func byTable(list []pipeline.OutputRecord) map[string]pipeline.OutputRecord {
+	tables := map[string]pipeline.OutputRecord{}
+	for _, o := range list {
+		tables[o.Table] = o
 	}
 	return tables
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/cohortline/cohortline/pipeline"
@@ -83,15 +82,12 @@ func explain(ctx context.Context, d *Diff, before, after *pipeline.Manifest, o D
 			x.parts[[3]string{column.Largest.Table, column.Largest.Key, column.Largest.Column}] = &column.Parts
 		}
 	}
-	dir, err := os.MkdirTemp(o.TempDir, "cohortline-diff-*")
+	temp, remove, err := temporaryStore(ctx, o.TempDir)
 	if err != nil {
-		return fmt.Errorf("no temporary folder can be made: %w\ngive one with --temp-dir", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if x.temp, err = store.Open(ctx, dir); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, x.temp.Close()) }()
+	defer func() { err = errors.Join(err, remove()) }()
+	x.temp = temp
 	if err := x.orders(); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (x *mixture) compute(ctx context.Context, st mixState, temp store.Store, st
 	if err != nil {
 		return nil, err
 	}
-	result := &recomputed{publication: p, publishedTables: publishedTables{temp, map[string]pipeline.OutputRecord{}}}
+	result := &recomputed{publication: p, publishedTables: publishedTables{store: temp}}
 	if err := r.fold(ctx, p); err != nil {
 		return nil, errors.Join(err, result.close())
 	}
@@ -94,9 +94,7 @@ func (x *mixture) compute(ctx context.Context, st mixState, temp store.Store, st
 	if err := r.write(ctx, p); err != nil {
 		return nil, errors.Join(err, result.close())
 	}
-	for _, o := range p.Outputs() {
-		result.tables[o.Table] = o
-	}
+	result.tables = byTable(p.Outputs())
 	return result, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/cohortline/cohortline/pipeline"
@@ -150,23 +149,19 @@ func byName(path string, names ...string) func([]source.Field) ([]int, error) {
 // OrderHistories reads the orders of a configuration: a run of its own into a temporary
 // folder, of which nothing is left.
 func OrderHistories(ctx context.Context, c *Config, o Options, dimension string) (_ *Histories, err error) {
-	folder, err := os.MkdirTemp(o.TempDir, "cohortline-ltv-*")
+	temp, remove, err := temporaryStore(ctx, o.TempDir)
 	if err != nil {
-		return nil, fmt.Errorf("no temporary folder can be made: %w; give one with --temp-dir", err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	defer func() { err = errors.Join(err, remove()) }()
+	o.Store = temp
 	daily := *c
-	daily.Grains, daily.Tables, daily.Output, daily.Dimensions = []transforms.Grain{transforms.Day}, []string{"customers", "customer_periods"}, folder, nil
+	daily.Grains, daily.Tables, daily.Dimensions = []transforms.Grain{transforms.Day}, []string{"customers", "customer_periods"}, nil
 	if dimension != "" {
 		daily.Dimensions = []string{dimension}
 	}
 	if _, err := Cohorts(ctx, &daily, o); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, folder)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	return ReadHistories(ctx, s, "", dimension)
+	return ReadHistories(ctx, temp, "", dimension)
 }

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/schemas"
@@ -21,7 +20,7 @@ func PlanCohorts(ctx context.Context, c *Config, o Options) (_ *Plan, err error)
 	if err != nil {
 		return nil, err
 	}
-	p.Published = m != nil && slices.ContainsFunc(m.Outputs, func(x pipeline.OutputRecord) bool { return x.RunID == r.id })
+	p.Published = m != nil && m.WrittenBy(r.id)
 	return p, nil
 }
 

@@ -121,7 +121,7 @@ func replayDate(ctx context.Context, c *Config, o Options, m *pipeline.Manifest)
 	d.Rejected, d.Still = int64(len(before)), int64(len(before))
 	o.AsOf, o.IntervalStart, o.KnownAt = m.AsOf, m.IntervalStart, m.KnownAt
 	if o.AsOf.In(c.Zone).Format(time.DateOnly) != m.Date() { // the corrected configuration has another zone
-		if o.AsOf, err = time.ParseInLocation(time.DateOnly, m.Date(), c.Zone); err != nil {
+		if o.AsOf, err = Midnight(m.Date(), c.Zone); err != nil {
 			return d, err
 		}
 	}

@@ -23,10 +23,7 @@ func (r *run) restated(ctx context.Context, p *pipeline.Publication) (*pipeline.
 		return nil, nil
 	}
 	found := &pipeline.Restated{Number: last.Number, RunID: last.RunID, Tables: []pipeline.RestatedTable{}, Cohorts: []string{}}
-	before, after := tablesOf(last, true), map[string]pipeline.OutputRecord{}
-	for _, o := range p.Outputs() {
-		after[o.Table] = o
-	}
+	before, after := tablesOf(last, true), byTable(p.Outputs())
 	cohorts := map[string]bool{}
 	c := &comparing{ctx: ctx, before: publishedTables{r.output, before}, after: publishedTables{r.output, after}, memory: r.memory.total / 4, temp: r.o.TempDir}
 	for _, name := range DiffTables() {

@@ -186,7 +186,3 @@ func (s *Summaries) add(l *pipeline.Line, scale [5]float64) error {
 	s.Spend = append(s.Spend, spend)
 	return nil
 }
-
-// Suggest ends a message about a word that is not known: with the nearest one that is, or
-// with all of them.
-func Suggest(word string, known []string) string { return suggest(word, known) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -147,15 +146,12 @@ func (v *Verified) again(ctx context.Context, o VerifyOptions, x past) (err erro
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(o.TempDir, "cohortline-verify-")
+	temp, remove, err := temporaryStore(ctx, o.TempDir)
 	if err != nil {
-		return fmt.Errorf("the tables to compare with cannot be written: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if run.Store, err = store.Open(ctx, dir); err != nil {
 		return err
 	}
-	defer run.Store.Close()
+	defer func() { err = errors.Join(err, remove()) }()
+	run.Store = temp
 	run.Threads, run.Memory, run.TempDir, run.CodeVersion, run.Observe = o.Threads, o.Memory, o.TempDir, o.CodeVersion, o.Observe
 	run.Bases, run.AllowShrink, run.trustLanding = o.Bases, true, o.trustLanding
 	s, err := Cohorts(ctx, c, run)

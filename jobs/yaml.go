@@ -70,7 +70,7 @@ func (w *walk) fields(n *yaml.Node, where string, readers map[string]func(*yaml.
 				known = append(known, k)
 			}
 			slices.Sort(known)
-			w.wrong(key, "%s has no key %q%s", where, key.Value, suggest(key.Value, known))
+			w.wrong(key, "%s has no key %q%s", where, key.Value, Suggest(key.Value, known))
 			continue
 		}
 		read(value)
@@ -99,8 +99,9 @@ func (w *walk) pairs(n *yaml.Node, where string) iter.Seq2[*yaml.Node, *yaml.Nod
 	}
 }
 
-// suggest names the known word that is meant, or all of them.
-func suggest(word string, known []string) string {
+// Suggest ends a message about a word that is not known: with the known one that is meant,
+// or with all of them.
+func Suggest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
 		if d := editDistance(word, k); d < distance {
@@ -186,7 +187,7 @@ var reference = regexp.MustCompile(`\$\{(env|file):([^}]+)\}`)
 func (w *walk) oneOf(n *yaml.Node, where string, words ...string) string {
 	v := w.text(n, where)
 	if n.Kind == yaml.ScalarNode && !slices.Contains(words, v) {
-		w.wrong(n, "%s cannot be %q%s", where, v, suggest(v, words))
+		w.wrong(n, "%s cannot be %q%s", where, v, Suggest(v, words))
 		return ""
 	}
 	return v

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,16 +58,13 @@ type Recorded struct {
 }
 
 // Inputs are the objects of the records of one table, in the canonical order, and the
-// records in that order. Their content is exactly what was recorded: copies, or what lies at the recorded place if it has not changed. It fails with
-// a GoneError for what has, and with a landing.DamageError for a copy that is not what was
-// copied.
+// records in that order. Their content is exactly what was recorded: copies, or what lies at
+// the recorded place if it has not changed. It fails with a GoneError for what has, and with
+// a landing.DamageError for a copy that is not what was copied.
 func (r *Recorded) Inputs(ctx context.Context, specs []SourceSpec, records []InputRecord) (inputs []Input, sorted []InputRecord, err error) {
 	sorted = slices.Clone(records)
 	slices.SortFunc(sorted, func(a, b InputRecord) int {
-		if c := strings.Compare(a.Source, b.Source); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Path, b.Path)
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Path, b.Path))
 	})
 	for i, x := range sorted {
 		k := slices.IndexFunc(specs, func(s SourceSpec) bool { return s.Table == x.Table && s.Name == x.Source })

@@ -77,6 +77,11 @@ func (m *Manifest) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// WrittenBy says whether a run has written tables of this publication.
+func (m *Manifest) WrittenBy(runID string) bool {
+	return slices.ContainsFunc(m.Outputs, func(o OutputRecord) bool { return o.RunID == runID })
+}
+
 // tables are all tables of a date after a publication.
 func (m *Manifest) tables() []OutputRecord { return slices.Concat(m.Outputs, m.Inherited) }
 

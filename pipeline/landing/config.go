@@ -1,7 +1,6 @@
 package landing
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,15 +33,10 @@ func WriteConfig(ctx context.Context, s store.Store, fingerprint string, c Confi
 		return err
 	}
 	data = append(data, '\n')
-	name := h.fresh(fingerprint)
-	failed := s.PutNew(ctx, name, data)
-	if failed == nil || errors.Is(failed, store.ErrExists) {
-		return nil
+	if err := store.PutOnce(ctx, s, h.fresh(fingerprint), data); err != nil && !errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("the configuration cannot be recorded: %w", err)
 	}
-	if there, err := store.Read(ctx, s, name); err == nil && bytes.Equal(there, data) { // only the answer was lost
-		return nil
-	}
-	return fmt.Errorf("the configuration cannot be recorded: %w", failed)
+	return nil
 }
 
 // ReadConfig reads the configuration of a fingerprint; store.ErrNotExist says that it was

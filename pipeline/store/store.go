@@ -5,6 +5,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,6 +102,19 @@ func Read(ctx context.Context, s Store, name string) ([]byte, error) {
 	}
 	defer r.Close()
 	return io.ReadAll(r)
+}
+
+// PutOnce is PutNew that knows a write whose answer was lost: the object is there with just
+// these bytes.
+func PutOnce(ctx context.Context, s Store, name string, data []byte) error {
+	err := s.PutNew(ctx, name, data)
+	if err == nil {
+		return nil
+	}
+	if there, seen := Read(ctx, s, name); seen == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return err
 }
 
 // Write makes an object of what fill writes. When fill fails, nothing is there.
