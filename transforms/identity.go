@@ -86,16 +86,8 @@ func (l *Ledger) identify() error {
 	unions := unionFind{parent: make(map[string]string)}
 	err := l.parallel(len(l.links.parts), func(next func() (int, bool)) error {
 		w := linker{l: l, unions: &unions, rows: l.rows.writer()}
-		for {
-			p, ok := next()
-			if !ok {
-				break
-			}
-			if err := l.links.load(p); err != nil {
-				return err
-			}
-			w.partition(p)
-			l.links.drop(p)
+		if err := l.links.drain(next, w.partition); err != nil {
+			return err
 		}
 		w.rows.close()
 		l.mu.Lock()

@@ -32,16 +32,8 @@ func (l *Ledger) Resolve() error {
 	}
 	err = l.parallel(len(l.aside.parts), func(next func() (int, bool)) error {
 		r := resolver{l: l, money: converter{rules: &l.rules}, rows: l.rows.writer(), links: l.links.writer(), dated: newDatedCounts(l.rules.Dates)}
-		for {
-			p, ok := next()
-			if !ok {
-				break
-			}
-			if err := l.aside.load(p); err != nil {
-				return err
-			}
-			r.partition(p)
-			l.aside.drop(p)
+		if err := l.aside.drain(next, r.partition); err != nil {
+			return err
 		}
 		r.rows.close()
 		r.links.close()

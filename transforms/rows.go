@@ -193,6 +193,22 @@ func (s *rowStore) arrange(p int, keep bool, compare func(a, b []byte) int) {
 	sort(q.chunks[at:])
 }
 
+// drain loads the partitions that next hands out, one after the other, and drops each when f
+// has seen it.
+func (s *rowStore) drain(next func() (int, bool), f func(p int)) error {
+	for {
+		p, ok := next()
+		if !ok {
+			return nil
+		}
+		if err := s.load(p); err != nil {
+			return err
+		}
+		f(p)
+		s.drop(p)
+	}
+}
+
 // unload takes what load has brought out of memory again.
 func (s *rowStore) unload(p int) {
 	q := &s.parts[p]

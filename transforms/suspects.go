@@ -104,22 +104,14 @@ func (x *keyIndex) suspects(to *rowStore, parallel func(n int, work func(next fu
 		var t keyTable
 		w := to.writer()
 		defer w.close()
-		for {
-			p, ok := next()
-			if !ok {
-				return nil
-			}
-			if err := x.store.load(p); err != nil {
-				return err
-			}
+		return x.store.drain(next, func(p int) {
 			if x.repeated(p, &t) {
 				x.report(p, &t, w)
 				anyMu.Lock()
 				any = true
 				anyMu.Unlock()
 			}
-			x.store.drop(p)
-		}
+		})
 	})
 	return any, found, err
 }

@@ -210,8 +210,7 @@ type sweeper struct {
 var nobodysSegments = []uint32{0}
 
 func newSweeper(s *Sweep, index *dayIndex, limit int, fromEnd bool) *sweeper {
-	w := &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), money: newDeltaTable((*moneyDelta).add), counts: newDeltaTable((*countDelta).add), orders: make([]sweepCount, len(s.dates))}
-	return w
+	return &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), money: newDeltaTable((*moneyDelta).add, moneyDelta.negate), counts: newDeltaTable((*countDelta).add, countDelta.negate), orders: make([]sweepCount, len(s.dates))}
 }
 
 // Records implements Visitor: a sweep streams nothing.

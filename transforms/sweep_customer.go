@@ -40,45 +40,33 @@ func (w *sweeper) at(date int32) (uint16, bool) {
 	return uint16(date), date < w.until
 }
 
-// addMoney writes down a change of a cell, by every dimension; it is taken back at the date
-// at which the customer becomes part of another one.
+// addMoney writes down a change of a cell.
 func (w *sweeper) addMoney(date int32, family int, a, b int32, v *moneyDelta) {
-	at, ok := w.at(date)
-	if !ok {
-		return
-	}
-	k := deltaKey{date: at, family: uint8(family), a: a, b: b}
-	for d, segment := range w.segments {
-		k.dimension, k.segment = uint8(d), segment
-		w.money.add(&k, v)
-	}
-	if w.until < w.end {
-		back := v.negate()
-		k.date = uint16(w.until)
-		for d, segment := range w.segments {
-			k.dimension, k.segment = uint8(d), segment
-			w.money.add(&k, back)
-		}
+	if at, ok := w.at(date); ok {
+		writeDown(w, &w.money, deltaKey{date: at, family: uint8(family), a: a, b: b}, v)
 	}
 }
 
-// addCount is addMoney for counts.
+// addCount writes down a change of counts.
 func (w *sweeper) addCount(date int32, family int, a, b int32, v countDelta) {
-	at, ok := w.at(date)
-	if !ok {
-		return
+	if at, ok := w.at(date); ok {
+		writeDown(w, &w.counts, deltaKey{date: at, family: uint8(family), a: a, b: b}, &v)
 	}
-	k := deltaKey{date: at, family: uint8(family), a: a, b: b}
+}
+
+// writeDown writes down a change by every dimension; it is taken back at the date at which
+// the customer becomes part of another one.
+func writeDown[V any](w *sweeper, t *deltaTable[V], k deltaKey, v *V) {
 	for d, segment := range w.segments {
 		k.dimension, k.segment = uint8(d), segment
-		w.counts.add(&k, &v)
+		t.add(&k, v)
 	}
 	if w.until < w.end {
-		back := v.negate()
+		back := t.negate(*v)
 		k.date = uint16(w.until)
 		for d, segment := range w.segments {
 			k.dimension, k.segment = uint8(d), segment
-			w.counts.add(&k, back)
+			t.add(&k, &back)
 		}
 	}
 }

@@ -30,8 +30,8 @@ func (d *moneyDelta) add(o *moneyDelta) {
 	d.net, d.cost = d.net.Add(o.net), d.cost.Add(o.cost)
 }
 
-func (d *moneyDelta) negate() *moneyDelta {
-	return &moneyDelta{-d.customers, -d.active, -d.orders, -d.last, -d.uncosted, d.net.Negate(), d.cost.Negate()}
+func (d moneyDelta) negate() moneyDelta {
+	return moneyDelta{-d.customers, -d.active, -d.orders, -d.last, -d.uncosted, d.net.Negate(), d.cost.Negate()}
 }
 
 // countDelta is a change of up to three counts.
@@ -43,7 +43,7 @@ func (d *countDelta) add(o *countDelta) {
 	d[2] += o[2]
 }
 
-func (d *countDelta) negate() *countDelta { return &countDelta{-d[0], -d[1], -d[2]} }
+func (d countDelta) negate() countDelta { return countDelta{-d[0], -d[1], -d[2]} }
 
 // MaxSweepOrders bounds the orders of a sweep: its counts have 32 bits.
 const MaxSweepOrders = 1<<31 - 1
@@ -54,6 +54,7 @@ type deltaTable[V any] struct {
 	chunks [][]deltaEntry[V]
 	n      int
 	sum    func(to, from *V)
+	negate func(v V) V     // by value: what is written down then stays on the stack
 	queue  []deltaEntry[V] // not added yet
 	hashes [deltaQueue]uint32
 	slot   [deltaQueue]uint32
@@ -64,8 +65,8 @@ type deltaTable[V any] struct {
 // memory, and a processor waits for many places at once no longer than for one.
 const deltaQueue = 128
 
-func newDeltaTable[V any](sum func(to, from *V)) deltaTable[V] {
-	return deltaTable[V]{sum: sum, queue: make([]deltaEntry[V], 0, deltaQueue)}
+func newDeltaTable[V any](sum func(to, from *V), negate func(v V) V) deltaTable[V] {
+	return deltaTable[V]{sum: sum, negate: negate, queue: make([]deltaEntry[V], 0, deltaQueue)}
 }
 
 // add adds a change.
@@ -153,7 +154,7 @@ func (t *deltaTable[V]) grow() {
 func (t *deltaTable[V]) rekey(keep func(k *deltaKey) bool) {
 	t.drain()
 	old := *t
-	*t = newDeltaTable(old.sum)
+	*t = newDeltaTable(old.sum, old.negate)
 	for i := range uint32(old.n) {
 		e := old.entry(i)
 		if k := e.key; keep(&k) {

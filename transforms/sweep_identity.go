@@ -45,16 +45,8 @@ func (l *Ledger) identifyByDate() error {
 	var joins []join
 	err := l.parallel(len(l.links.parts), func(next func() (int, bool)) error {
 		w := datedLinker{l: l, unions: &unions, rows: l.rows.writer(), largest: make([]int64, len(l.rules.Dates))}
-		for {
-			p, ok := next()
-			if !ok {
-				break
-			}
-			if err := l.links.load(p); err != nil {
-				return err
-			}
-			w.partition(p)
-			l.links.drop(p)
+		if err := l.links.drain(next, w.partition); err != nil {
+			return err
 		}
 		w.rows.close()
 		l.mu.Lock()

@@ -108,7 +108,8 @@ func (x *SweepState) change(date int32, sign int64) {
 	for _, d := range x.s.money {
 		d.each(date-x.s.first, func(k *deltaKey, v *moneyDelta) {
 			if sign < 0 {
-				v = v.negate()
+				back := v.negate()
+				v = &back
 			}
 			x.changeCell(k, v)
 		})
