@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,31 +65,31 @@ func results(t *testing.T, s store.Store) map[string]string {
 // TestOutagesOfBackfill lets every operation of a backfill fail, in every way: each date is
 // published whole or not at all, and the same command ends as if nothing had happened.
 func TestOutagesOfBackfill(t *testing.T) {
-	every, least := 41, 40
+	every, least := 41, int64(40)
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 2000
 	}
-	points := 0
-	for kind, open := range stores {
-		for mode := range storetest.Modes {
-			t.Run(kind+"/"+mode, func(t *testing.T) {
-				o := newOutage(t)
-				o.deliver(false)
-				whole := stores["memory"](t)
-				if _, err := o.backfill(whole, 1, nil); err != nil {
-					t.Fatal(err)
-				}
-				want := results(t, whole)
-				for at := 1 + len(mode)%every; o.backfillPoint(open(t), storetest.Modes[mode], at, want); at += every {
-					points++
-				}
-			})
+	var points atomic.Int64
+	t.Run("points", func(t *testing.T) {
+		for kind, open := range stores {
+			for mode := range storetest.Modes {
+				t.Run(kind+"/"+mode, func(t *testing.T) {
+					t.Parallel()
+					o := newOutage(t)
+					o.deliver(false)
+					whole := stores["memory"](t)
+					if _, err := o.backfill(whole, 1, nil); err != nil {
+						t.Fatal(err)
+					}
+					want := results(t, whole)
+					for at := 1 + len(mode)%every; o.backfillPoint(open(t), storetest.Modes[mode], at, want); at += every {
+						points.Add(1)
+					}
+				})
+			}
 		}
-	}
-	t.Logf("%d points of failure", points)
-	if points < least {
-		t.Errorf("only %d points of failure", points)
-	}
+	})
+	enough(t, &points, least)
 }
 
 // backfillPoint plays one failure; it says whether the backfill had so many operations.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,29 +206,36 @@ func (o *outage) good(s store.Store, hour int) *Summary {
 // reader sees the old result or the new one, whole, also while the run works; what the run
 // says of itself is true; the next run ends as if nothing had happened.
 func TestOutages(t *testing.T) {
-	every, least := 61, 30
+	every, least := 61, int64(30)
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 2000
 	}
-	points := 0
-	for kind, open := range stores {
-		for scenario, begin := range outageScenarios {
-			for mode := range storetest.Modes {
-				t.Run(kind+"/"+scenario+"/"+mode, func(t *testing.T) {
-					o := newOutage(t)
-					for at := 1 + len(mode)%every; ; at += every {
-						if !o.point(open(t), begin, storetest.Modes[mode], at) {
-							break
+	var points atomic.Int64
+	t.Run("points", func(t *testing.T) {
+		for kind, open := range stores {
+			for scenario, begin := range outageScenarios {
+				for mode := range storetest.Modes {
+					t.Run(kind+"/"+scenario+"/"+mode, func(t *testing.T) {
+						t.Parallel()
+						o := newOutage(t)
+						for at := 1 + len(mode)%every; o.point(open(t), begin, storetest.Modes[mode], at); at += every {
+							points.Add(1)
 						}
-						points++
-					}
-				})
+					})
+				}
 			}
 		}
-	}
-	t.Logf("%d points of failure", points)
-	if points < least {
-		t.Errorf("only %d points of failure", points)
+	})
+	enough(t, &points, least)
+}
+
+// enough says how many points of failure there were, and fails when they were too few: a
+// suite that plays none proves nothing.
+func enough(t *testing.T, points *atomic.Int64, least int64) {
+	t.Helper()
+	t.Logf("%d points of failure", points.Load())
+	if points.Load() < least {
+		t.Errorf("only %d points of failure", points.Load())
 	}
 }
 
