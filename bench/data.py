@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Orders for the job of peers/JOB.md, 3 % of which come again.
 
-  data.py --orders 10000000 --out DIR [--format parquet|csv|jsonl] [--files N] [--repeated 0.03]
+  data.py --orders 10000000 --out DIR [--format parquet|csv|jsonl] [--files N] [--repeated 0.03] [--unordered]
 
 Half of the rows that come again are exact re-deliveries, the others another version: 5 % of those are older than what came before, 2 % belong to another
-customer. Few customers buy often and many once. A file is a function of its number and the number of orders, so the same options give the same rows.
+customer. Orders come roughly in the order of time, or with --unordered in none. Few customers buy often and many once. A file is a function of its number and the number of orders, so the same options give the same rows.
 """
 import argparse, os, shutil
 import numpy as np
@@ -45,7 +45,7 @@ def money(units, none=None):
     return a if none is None else pc.if_else(pa.array(none), pa.scalar(None, a.type), a)
 
 
-def part(k, files, orders, repeated):
+def part(k, files, orders, repeated, unordered=False):
     """The rows of one file as a table."""
     r = np.random.default_rng([k, orders])
     low, high = orders * k // files, orders * (k + 1) // files
@@ -53,6 +53,8 @@ def part(k, files, orders, repeated):
     number = np.arange(low, high)
     buyer = (customers * r.random(n) ** 1.8).astype(np.int64) * 2_654_435_761 % 4_294_967_291
     at = FIRST + ((number + 50 * r.random(n)) / (orders + 50) * (LAST - FIRST)).astype(np.int64)
+    if unordered:
+        at = FIRST + (np.random.default_rng([k, orders, 2]).random(n) * (LAST - FIRST)).astype(np.int64)
     updated = at + (r.exponential(2.0, n) * 86_400).astype(np.int64)
     status = r.choice(4, n, p=[0.86, 0.06, 0.05, 0.03])
     gross = (np.exp(r.normal(3.6, 0.7, n)) * 100).astype(np.int64) * 100
@@ -107,6 +109,7 @@ if __name__ == "__main__":
     p.add_argument("--out", required=True)
     p.add_argument("--format", choices=["parquet", "csv", "jsonl"], default="parquet")
     p.add_argument("--files", type=int, help="default: 8, or as many as hold 6.25 M orders each")
+    p.add_argument("--unordered", action="store_true", help="times in no order")
     p.add_argument("--repeated", type=float, default=0.03)
     o = p.parse_args()
     files = o.files or max(8, -(-o.orders // 6_250_000))  # a file is made in memory
@@ -114,5 +117,5 @@ if __name__ == "__main__":
     shutil.rmtree(making, ignore_errors=True)
     os.makedirs(making)
     for k in range(files):
-        write(part(k, files, o.orders, o.repeated), os.path.join(making, f"orders-{k:03d}.{o.format}"), o.format)
+        write(part(k, files, o.orders, o.repeated, o.unordered), os.path.join(making, f"orders-{k:03d}.{o.format}"), o.format)
     os.rename(making, o.out)

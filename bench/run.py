@@ -4,6 +4,9 @@
   run.py                                  every data set of the list below, at 1 M and 10 M orders
   run.py --orders 1000000 10000000 50000000 --formats parquet csv jsonl --runs 3 --write
   run.py --scaling 1000000 10000000 50000000 200000000
+  run.py --orders --small
+
+The format unordered is Parquet whose orders come in no order of time: cohortline sorts faster what comes in order, and this shows what that is worth.
 
 A peer's cells must equal ours before a time counts. Wall seconds, CPU seconds (user + system) and peak resident MB (10^6 bytes) are medians of interleaved
 runs; the spread is min-max. Needs Go and the packages of requirements.txt.
@@ -26,11 +29,12 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("--work", default=os.path.join(ROOT, "bin", "bench"), help="folder for data and results")
 p.add_argument("--binary", help="a cohortline that is built; default: build it")
 p.add_argument("--orders", type=int, nargs="*", default=[1_000_000, 10_000_000])
-p.add_argument("--formats", nargs="*", default=["parquet"], choices=["parquet", "csv", "jsonl"])
+p.add_argument("--formats", nargs="*", default=["parquet"], choices=["parquet", "unordered", "csv", "jsonl"])
 p.add_argument("--runs", type=int, default=3)
 p.add_argument("--only", nargs="*", help="contestants, e.g. cohortline DuckDB")
 p.add_argument("--memory", default="256MiB", help="of the contestant with a limit")
 p.add_argument("--scaling", type=int, nargs="*", default=[], help="orders of the scaling table, cohortline alone")
+p.add_argument("--small", action="store_true", help="what takes milliseconds: the version and the smallest job")
 p.add_argument("--compare", nargs=2, help="only compare our output with a peer's")
 p.add_argument("--write", action="store_true", help="write RESULTS.md beside this script")
 o = p.parse_args()
@@ -80,7 +84,8 @@ FLOOR = build("./bench/floor", "floor")
 def data(form, orders):
     path = os.path.join(o.work, f"{form}-{orders}")
     if not os.path.isdir(path):
-        subprocess.run([sys.executable, os.path.join(HERE, "data.py"), "--orders", str(orders), "--format", form, "--out", path], check=True)
+        shape = ["parquet", "--unordered"] if form == "unordered" else [form]
+        subprocess.run([sys.executable, os.path.join(HERE, "data.py"), "--orders", str(orders), "--out", path, "--format", *shape], check=True)
     for name in os.listdir(path):  # into the page cache
         with open(os.path.join(path, name), "rb") as f:
             while f.read(1 << 24):
@@ -102,7 +107,7 @@ def peer(script, folder, out):
 CONTESTANTS = {  # name: its command
     "cohortline": ours,
     "cohortline, --memory": lambda d, out: ours(d, out, more=["--memory", o.memory]),
-    "cohortline, one thread": lambda d, out: ours(d, out, more=["--threads", "1"]),
+    "cohortline, one core": lambda d, out: ["taskset", "-c", "0", *ours(d, out)],
     "cohortline, every table, week and month": lambda d, out: ours(d, out, "week, month", ""),
     "DuckDB": lambda d, out: peer("duck_job.py", d, out),
     "Polars": lambda d, out: peer("polars_job.py", d, out),
@@ -113,7 +118,7 @@ CONTESTANTS = {  # name: its command
 
 def wanted(form, orders):
     for name in o.only or CONTESTANTS:
-        if name == "pandas" and orders > 1_000_000 or name == "decoding alone" and form != "parquet":
+        if name == "pandas" and orders > 1_000_000 or name == "decoding alone" and form not in ("parquet", "unordered"):
             continue
         if form != "parquet" and name.startswith("cohortline, ") and not o.only:
             continue
@@ -152,7 +157,7 @@ def table(form, orders):
     for name in names:
         if name in ("DuckDB", "Polars", "pandas") and not agrees(outs[names[0]], outs[name]):
             sys.exit(f"{name} disagrees with {names[0]}: its time does not count")
-        if name in ("cohortline, --memory", "cohortline, one thread") and not same(outs[names[0]], outs[name]):
+        if name in ("cohortline, --memory", "cohortline, one core") and not same(outs[names[0]], outs[name]):
             sys.exit(f"{name} writes other bytes")
     measured = {name: [] for name in names}
     for i in range(o.runs):
@@ -176,6 +181,22 @@ def scaling():
         say(f"| {orders:,} | {wall:.2f} | {cpu:.2f} | {cpu / orders * 1e9:.0f} | {peak:.0f} |")
 
 
+def small():
+    """Medians of runs in turn of what should take milliseconds."""
+    demo = os.path.join(o.work, "demo")
+    commands = {"`cohortline version`": [BINARY, "version"], "`cohortline demo`: every table of 2,357 customers, from nothing to the page": [BINARY, "demo", "--dir", demo, "--quiet"]}
+    walls = {name: [] for name in commands}
+    for _ in range(21):
+        for name, command in commands.items():
+            shutil.rmtree(demo, ignore_errors=True)
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            walls[name].append(time.perf_counter() - start)
+    say("\n## What takes milliseconds, 21 runs\n\n| command | wall ms | (min-max) |\n|---|---|---|")
+    for name, w in walls.items():
+        say(f"| {name} | {statistics.median(w) * 1e3:.0f} | {min(w) * 1e3:.0f}-{max(w) * 1e3:.0f} |")
+
+
 versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in ("duckdb", "polars", "pandas", "pyarrow"))
 go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
 say(f"\nWritten by `bench/run.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB, {platform.system()}; {go}; {versions}.")
@@ -186,5 +207,7 @@ for form in o.formats:
         table(form, orders)
 if o.scaling:
     scaling()
+if o.small:
+    small()
 if o.write:
     results.write("Results", "\n".join(lines))

@@ -264,28 +264,27 @@ func (f *folder) seeGroups(p int) {
 		return
 	}
 	f.byGroup = map[int32]int32{}
-	f.l.grouped.each(p, func(_ uint64, row []byte) {
+	f.l.grouped.each(p, func(ref uint64, row []byte) {
 		key := keyOf(row)
 		at := len(key) - 4
-		f.whose = append(f.whose, f.seeGroup(int32(binary.LittleEndian.Uint32(key[at:])), row, key[:at]))
+		f.whose = append(f.whose, f.seeGroup(int32(binary.LittleEndian.Uint32(key[at:])), ref|groupedRef, row, key[:at]))
 	})
 }
 
 // seeGroup counts a purchase of a group and returns its person, nobody where the view does
 // not see it.
-func (f *folder) seeGroup(group int32, row, key []byte) int32 {
+func (f *folder) seeGroup(group int32, ref uint64, row, key []byte) int32 {
 	x := &f.l.groups.groups[group]
 	if v := &f.view; orderedAt(row) >= v.until || v.date != allDates && (v.date < x.from || v.date >= x.to) {
 		return nobody
 	}
-	i, ok := f.byGroup[group]
-	if !ok {
-		i = int32(len(f.people))
-		f.byGroup[group] = i
-		f.people = append(f.people, person{key: len(f.keys), size: int32(len(key)), owner: ownerTail(row), group: group + 1})
-		f.keys = append(f.keys, key...)
+	if i, ok := f.byGroup[group]; ok {
+		f.people[i].count++
+		return i
 	}
-	f.people[i].count++
+	i := int32(len(f.people))
+	f.byGroup[group] = i
+	f.meet(ref, row, key, group+1)
 	return i
 }
 
