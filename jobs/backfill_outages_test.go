@@ -65,6 +65,9 @@ func results(t *testing.T, s store.Store) map[string]string {
 // TestOutagesOfBackfill lets every operation of a backfill fail, in every way: each date is
 // published whole or not at all, and the same command ends as if nothing had happened.
 func TestOutagesOfBackfill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the points are one after the other: nothing for the race detector")
+	}
 	every, least := 41, int64(40)
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 2000

@@ -206,6 +206,9 @@ func (o *outage) good(s store.Store, hour int) *Summary {
 // reader sees the old result or the new one, whole, also while the run works; what the run
 // says of itself is true; the next run ends as if nothing had happened.
 func TestOutages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the points are one after the other: nothing for the race detector")
+	}
 	every, least := 61, int64(30)
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 2000
