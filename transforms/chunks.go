@@ -22,16 +22,32 @@ const (
 	slabSize = 32 << 20
 )
 
-// budget is what all pools of a ledger may hold together. Beyond it full chunks go to the
-// scratch file.
+// budget is what all pools of a ledger may hold together. Beyond it full chunks go to
+// scratch files.
 type budget struct {
 	limit   int64                   // bytes of chunks; 0: as many as it takes
-	scratch func() (Scratch, error) // opens the scratch file; called once, when it is needed
-	opened  sync.Once
-	file    Scratch
-	used    atomic.Int64 // bytes of chunks that are taken
-	end     atomic.Int64 // of the scratch file
+	scratch func() (Scratch, error) // opens a scratch file
+	used    atomic.Int64            // bytes of chunks that are taken
 	failed  atomic.Pointer[error]
+
+	mu    sync.Mutex
+	files []*spillFile
+	idle  []*spillFile // of files, those that nobody is writing to
+}
+
+// spillFile is a scratch file and where it ends. One worker writes to it at a time: the
+// kernel would let others wait, so there are as many files as there are workers that write
+// at once.
+type spillFile struct {
+	Scratch
+	end int64
+}
+
+// extent is a chunk in a scratch file.
+type extent struct {
+	file *spillFile
+	at   int64
+	size int
 }
 
 // chunkPool cuts chunks of one size from slabs and keeps those that a store has dropped
@@ -87,7 +103,7 @@ func (p *chunkPool) read(x extent, b []byte) ([]byte, error) {
 		b = p.take()
 	}
 	b = b[:x.size]
-	if _, err := p.file.ReadAt(b, x.at); err != nil {
+	if _, err := x.file.ReadAt(b, x.at); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -105,33 +121,49 @@ func (p *chunkPool) close() error {
 	return failed
 }
 
-// spill writes a chunk to the scratch file if memory is short, and says whether it did. A
+// spill writes a chunk to a scratch file if memory is short, and says whether it did. A
 // failure ends the work: see err.
 func (m *budget) spill(b []byte) (extent, bool) {
 	if m.limit == 0 || m.used.Load() <= m.limit {
 		return extent{}, false
 	}
-	m.opened.Do(func() {
-		f, err := m.scratch()
-		if err != nil {
-			m.fail(err)
-			return
-		}
-		m.file = f
-	})
-	if m.file == nil {
+	f, err := m.takeFile()
+	if err != nil {
+		m.fail(err)
 		return extent{}, false
 	}
-	x := extent{m.end.Add(int64(len(b))) - int64(len(b)), len(b)}
-	if _, err := m.file.WriteAt(b, x.at); err != nil {
+	x := extent{f, f.end, len(b)}
+	if _, err := f.WriteAt(b, x.at); err != nil {
 		m.fail(err)
 	}
+	f.end += int64(len(b))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.idle = append(m.idle, f)
 	return x, true
+}
+
+// takeFile is a scratch file that nobody else is writing to.
+func (m *budget) takeFile() (*spillFile, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.idle); n > 0 {
+		f := m.idle[n-1]
+		m.idle = m.idle[:n-1]
+		return f, nil
+	}
+	s, err := m.scratch()
+	if err != nil {
+		return nil, err
+	}
+	f := &spillFile{Scratch: s}
+	m.files = append(m.files, f)
+	return f, nil
 }
 
 func (m *budget) fail(err error) { m.failed.CompareAndSwap(nil, &err) }
 
-// err is the first failure of the scratch file; what has been written since may be lost.
+// err is the first failure of a scratch file; what has been written since may be lost.
 func (m *budget) err() error {
 	if err := m.failed.Load(); err != nil {
 		return *err
@@ -139,12 +171,14 @@ func (m *budget) err() error {
 	return nil
 }
 
-// close gives the scratch file back.
+// close gives the scratch files back.
 func (m *budget) close() error {
-	if m.file == nil {
-		return nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var failed error
+	for _, f := range m.files {
+		failed = errors.Join(failed, f.Close())
 	}
-	err := m.file.Close()
-	m.file = nil
-	return err
+	m.files, m.idle = nil, nil
+	return failed
 }

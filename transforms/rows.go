@@ -10,7 +10,7 @@ import (
 // rows are a few thousand objects. A row starts with its length in one byte, or,
 // where that is too short, 0 and the length in two; what follows is the business of
 // whoever wrote it. Chunks that memory has no room for lie in
-// the scratch file until their partition is loaded.
+// scratch files until their partition is loaded.
 type rowStore struct {
 	parts []rowPart
 	pool  *chunkPool
@@ -21,12 +21,6 @@ type rowPart struct {
 	chunks  [][]byte
 	spilled []extent
 	loaded  int // of the spilled chunks, how many are at the end of chunks as well
-}
-
-// extent is a chunk in the scratch file.
-type extent struct {
-	at   int64
-	size int
 }
 
 func newRowStore(parts int, pool *chunkPool) *rowStore {
