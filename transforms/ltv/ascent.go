@@ -2,6 +2,8 @@ package ltv
 
 import (
 	"math"
+	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -12,7 +14,7 @@ import (
 // not go uphill is halved. A Hessian serves as long as the steps it gives are good; the
 // last one is that of the top, which the standard errors need.
 type ascent struct {
-	evaluate    func(y, gradient []float64) float64
+	evaluate    func(y, gradient []float64) float64 // by several goroutines at a time
 	low, high   []float64
 	evaluations int
 }
@@ -84,20 +86,25 @@ func (o *ascent) look(y, gradient []float64) float64 {
 	return o.evaluate(y, gradient)
 }
 
-// curvature is the negative Hessian by differences of the gradient.
+// curvature is the negative Hessian by differences of the gradient, each looked at beside
+// the others.
 func (o *ascent) curvature(s *summit) *mat.SymDense {
 	n := len(s.at)
 	rows := make([][]float64, n)
-	y := make([]float64, n)
+	var looks sync.WaitGroup
 	for i := range rows {
 		rows[i] = make([]float64, n)
-		copy(y, s.at)
-		y[i] += difference
-		o.look(y, rows[i])
-		for j := range rows[i] {
-			rows[i][j] = (s.gradient[j] - rows[i][j]) / difference
-		}
+		looks.Go(func() {
+			y := slices.Clone(s.at)
+			y[i] += difference
+			o.evaluate(y, rows[i])
+			for j := range rows[i] {
+				rows[i][j] = (s.gradient[j] - rows[i][j]) / difference
+			}
+		})
 	}
+	looks.Wait()
+	o.evaluations += n
 	m := mat.NewSymDense(n, nil)
 	for i := range n {
 		for j := i; j < n; j++ {

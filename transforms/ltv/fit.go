@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -50,6 +51,9 @@ type problem struct {
 	rough   func(theta, gradient []float64) float64
 	sampled float64
 	starts  [][]float64
+	// near is a point said to be close to the top; the starts serve where it leads to none. Nil
+	// without one.
+	near []float64
 	// low and high bound θ: what lies beyond differs from the bound by nothing that data can show.
 	low, high []float64
 	// limits say what a ridge means, the first that applies.
@@ -82,13 +86,7 @@ func (p *problem) fit() Fit {
 	if p.rough != nil {
 		o.evaluate = inLogs(p.rough)
 	}
-	var best *summit
-	for _, start := range p.starts {
-		s := o.climb(logs(start), nil)
-		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
-			best = s
-		}
-	}
+	best := p.begin(&o)
 	f.Evaluations = o.evaluations
 	if best == nil {
 		f.Verdict = Verdict{NotMoved, "did not move: no start led uphill; check that time has one unit and the rows are plausible"}
@@ -122,6 +120,31 @@ func (p *problem) fit() Fit {
 		}
 	}
 	return f
+}
+
+// begin climbs from near, or where that does not reach a top from every start, side by side;
+// the first of the best summits counts, nil when no start led anywhere.
+func (p *problem) begin(o *ascent) (best *summit) {
+	if p.near != nil {
+		if best = o.climb(logs(p.near), nil); best.converged {
+			return best
+		}
+		best = nil
+	}
+	summits, climbs := make([]*summit, len(p.starts)), make([]ascent, len(p.starts))
+	var wait sync.WaitGroup
+	for i, start := range p.starts {
+		climbs[i] = ascent{evaluate: o.evaluate, low: o.low, high: o.high}
+		wait.Go(func() { summits[i] = climbs[i].climb(logs(start), nil) })
+	}
+	wait.Wait()
+	for i, s := range summits {
+		o.evaluations += climbs[i].evaluations
+		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
+			best = s
+		}
+	}
+	return best
 }
 
 func logs(theta []float64) []float64 {

@@ -1,6 +1,9 @@
 package ltv
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // Forecast is what a model of purchases and one of spend say of every row of a summary:
 // made once, so that each customer is a look at its row and a few multiplications.
@@ -58,15 +61,6 @@ func (f *Fit) known() bool {
 // NewForecast makes the forecast of all rows. Both fits are the candidate's and the model's
 // of spend; the first must be usable.
 func NewForecast(c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
-	return NewForecastInParallel(func(tasks ...func()) {
-		for _, f := range tasks {
-			f()
-		}
-	}, c, purchases, g, spend, s, v, probability)
-}
-
-// NewForecastInParallel is NewForecast with its parts as tasks, which may run in any order.
-func NewForecastInParallel(parallel func(tasks ...func()), c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
 	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]rowForecast, len(s.rows)), values: make([]rowValue, len(s.rows)), between: probit((1 + probability) / 2)}
 	m, horizon := c.With(purchases.Values), v.Horizon.In(v.Unit)
 	models := []Model{m}
@@ -79,10 +73,11 @@ func NewForecastInParallel(parallel func(tasks ...func()), c Candidate, purchase
 		}
 	}
 	var predictions []Prediction
-	var intervals []Interval
 	var present []float64
-	parallel(func() { intervals = Intervals(models, f.spend, s, horizon, probability) },
-		func() { predictions, present = Predict(m, s, horizon), v.present(m, s) })
+	var beside sync.WaitGroup
+	beside.Go(func() { predictions, present = Predict(m, s, horizon), v.present(m, s) })
+	intervals := Intervals(models, f.spend, s, horizon, probability)
+	beside.Wait()
 	for i, p := range predictions {
 		f.rows[i] = rowForecast{s.rows[i].RFM, p, intervals[i]}
 		f.values[i] = rowValue{p.Alive, p.Expected * present[i], s.rows[i].Age, s.rows[i].Frequency}

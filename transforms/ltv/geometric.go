@@ -34,8 +34,8 @@ func (g geometric) logLikelihood(c RFM) float64 {
 }
 
 // fitGeometric fits BG/NBD (first = 0) or MBG/NBD (first = 1).
-func fitGeometric(s *Summary, name string, first int) Fit {
-	p := &problem{model: name, names: []string{"r", "α", "a", "b"}, customers: s.customers, limits: geometricLimits}
+func fitGeometric(s *Summary, name string, first int, near []float64) Fit {
+	p := &problem{near: near, model: name, names: []string{"r", "α", "a", "b"}, customers: s.customers, limits: geometricLimits}
 	if s.repeaters < MinRepeaters {
 		return p.unfit(s.repeaters, "repeaters")
 	}

@@ -34,8 +34,8 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 	for j, m := range models {
 		alive[j] = aliveRows(m, s)
 	}
-	now := make([]float64, len(models))
-	for _, group := range s.groups {
+	s.eachGroup(func(group group) {
+		now := make([]float64, len(models))
 		k := newKnots(models, g, s.rows[group.from:group.to], t, high)
 		for i := group.from; i < group.to; i++ {
 			futures := k.at(s.rows[i].Age)
@@ -47,7 +47,7 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 				k.ratios.at(futures, now, low), k.ratios.at(futures, now, high),
 			}
 		}
-	}
+	})
 	return list
 }
 

@@ -52,8 +52,10 @@ func (m ParetoNBD) Living(frequency int, age float64) Living {
 
 // FitParetoNBD estimates the model by maximum likelihood. The model is usable when the
 // verdict says so; otherwise it is the zero value.
-func FitParetoNBD(s *Summary) (ParetoNBD, Fit) {
-	p := &problem{model: "Pareto/NBD", names: []string{"r", "α", "s", "β"}, customers: s.customers, limits: []meaning{
+func FitParetoNBD(s *Summary) (ParetoNBD, Fit) { return fitParetoNBD(s, nil) }
+
+func fitParetoNBD(s *Summary, near []float64) (ParetoNBD, Fit) {
+	p := &problem{near: near, model: "Pareto/NBD", names: []string{"r", "α", "s", "β"}, customers: s.customers, limits: []meaning{
 		{"s → 0", neverLost},
 		{"s, β → ∞", sameLoss},
 		{"β → ∞", neverLost},
