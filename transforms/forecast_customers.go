@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"encoding/binary"
 	"iter"
 	"math"
 
@@ -70,27 +71,71 @@ func (f *Forecasts) groupAt(place uint32) int {
 	return from
 }
 
-// customer is the customer of a place.
-func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
-	group := &f.base.Groups[g]
-	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
-	if row := int(place - group.from); c.fit.forecast != nil {
-		c.CustomerForecast = c.fit.forecast.Customer(row, schemas.SumFloat(c.worth.repeat))
+// located is where a customer is found: its group, and its row among those of the group.
+type located struct{ group, row int32 }
+
+// locate finds the customers that a reader has still to read. It takes the places of all
+// before anything is done with one: the memory of none waits for the one before.
+func (f *Forecasts) locate(r *historyReader) ([]located, error) {
+	if r.worker >= len(f.base.places) {
+		return nil, errDamaged
+	}
+	places := f.base.places[r.worker]
+	list := make([]located, 0, len(r.rows)/4)
+	for b := r.rows; len(b) >= 4; b = b[4:] {
+		i := binary.LittleEndian.Uint32(b)
+		if int(i) >= len(places) {
+			return nil, errDamaged
+		}
+		g := f.groupAt(places[i])
+		list = append(list, located{int32(g), int32(places[i] - f.base.Groups[g].from)})
+	}
+	return list, nil
+}
+
+// each calls first with where the customers of a record are, then do for every one in order.
+func (f *Forecasts) each(b []byte, first func([]located), do func(h *history, i int)) error {
+	r := readHistories(b, len(f.base.s.Dimensions))
+	at, err := f.locate(r)
+	if err != nil {
+		return err
+	}
+	first(at)
+	i := 0
+	for ; r.next(); i++ {
+		do(&r.h, i)
+	}
+	if r.bad || i < len(at) {
+		return errDamaged
+	}
+	return nil
+}
+
+// rowForecast is what the customers of a row have in common.
+func (f *Forecasts) rowForecast(at located) ltv.RowForecast {
+	if forecast := f.segments[at.group].forecast; forecast != nil {
+		return forecast.Row(int(at.row))
+	}
+	return ltv.RowForecast{RFM: f.base.Groups[at.group].Purchases.Rows()[at.row].RFM}
+}
+
+// customer is a customer of a row.
+func (f *Forecasts) customer(group int32, row *ltv.RowForecast, h *history) forecastCustomer {
+	c := forecastCustomer{fit: f.segments[group], worth: f.base.worths(h)}
+	if c.fit.forecast != nil {
+		c.CustomerForecast = c.fit.forecast.CustomerOf(row, schemas.SumFloat(c.worth.repeat))
 	} else {
-		c.RFM = group.Purchases.Rows()[row].RFM
+		c.RFM = row.RFM
 	}
 	return c
 }
 
-// value is the value of the customer of a place.
-func (f *Forecasts) value(g int, place uint32, h *history) (ltv.CustomerValue, worth) {
-	group, w := &f.base.Groups[g], f.base.worths(h)
-	row := int(place - group.from)
-	if forecast := f.segments[g].forecast; forecast != nil {
-		return forecast.Value(row, schemas.SumFloat(w.repeat)), w
+// rowValue is what the value of the customers of a row needs.
+func (f *Forecasts) rowValue(at located) ltv.RowValue {
+	if forecast := f.segments[at.group].forecast; forecast != nil {
+		return forecast.RowValue(int(at.row))
 	}
-	r := &group.Purchases.Rows()[row]
-	return ltv.CustomerValue{Frequency: r.Frequency, Age: r.Age}, w
+	return ltv.NoValue(f.base.Groups[at.group].Purchases.Rows()[at.row].RFM)
 }
 
 // row fills a row of customer_ltv.
@@ -140,10 +185,17 @@ type Histories func() iter.Seq2[[]byte, error]
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
+		var at []located
+		var rows []ltv.RowForecast
 		for b, err := range histories() {
 			if err == nil {
-				err = f.each(b, func(h *history, group int, place uint32) {
-					c := f.customer(group, place, h)
+				err = f.each(b, func(list []located) {
+					at, rows = list, rows[:0]
+					for _, l := range list {
+						rows = append(rows, f.rowForecast(l))
+					}
+				}, func(h *history, i int) {
+					c := f.customer(at[i].group, &rows[i], h)
 					r := e.Row()
 					f.row(r, h.id, &c, f.ranks)
 					e.Append(r)
@@ -164,22 +216,6 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 			}
 		}
 	}}
-}
-
-// each calls for every customer of a record.
-func (f *Forecasts) each(b []byte, do func(h *history, group int, place uint32)) error {
-	r := readHistories(b, len(f.base.s.Dimensions))
-	for r.next() {
-		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
-			return errDamaged
-		}
-		place := f.base.places[r.worker][r.h.row]
-		do(&r.h, f.groupAt(place), place)
-	}
-	if r.bad {
-		return errDamaged
-	}
-	return nil
 }
 
 // valueRanks counts values by their leading digits, to rank any number of them in a few

@@ -1,6 +1,9 @@
 package ltv
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Curves are the expected purchases of living customers over time, for the frequencies and
 // ages of a summary: computed at some ages of each frequency and drawn between them, to 1e-4.
@@ -23,9 +26,11 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 	}
 	end := times[len(times)-1]
 	for _, g := range s.groups {
-		frequency := s.rows[g.from].Frequency
-		young := m.Living(frequency, 0)
-		k := &curveGroup{ages: newAges([]Living{young}, s.rows[g.from:g.to])}
+		c.groups[g.frequency] = new(curveGroup)
+	}
+	s.eachGroup(func(g group) {
+		young, k := m.Living(g.frequency, 0), c.groups[g.frequency]
+		k.ages = newAges([]Living{young}, s.rows[g.from:g.to])
 		for _, age := range k.ages.ages {
 			living := young.Quiet(age)
 			logs := make([]float64, len(times))
@@ -36,8 +41,7 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 			k.logs = append(k.logs, logs)
 		}
 		k.fillSpread(young, end)
-		c.groups[frequency] = k
-	}
+	})
 	return c
 }
 
@@ -82,10 +86,11 @@ func spread(l Living, t, mean float64) float64 {
 // the number within any of them is about e + e²·spread.
 func (c *Curves) At(frequency int, age float64, expected []float64) (spread float64) {
 	k := c.groups[frequency]
-	if k.place > 0 && k.ages.ages[k.place] > age {
-		k.place = 0
+	at := k.ages
+	if i, _ := slices.BinarySearch(at.ages, age); i > 0 {
+		at.place = i - 1
 	}
-	place, share := k.between(max(age, k.ages.ages[0]))
+	place, share := at.between(max(age, at.ages[0]))
 	if share == 0 {
 		for i, l := range k.logs[place] {
 			expected[i] = math.Exp(l)
