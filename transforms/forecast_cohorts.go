@@ -78,6 +78,7 @@ func days(weeks float64) int { return int(math.Round(weeks * daysPerWeek)) }
 // add adds the customers of a batch to the table of a dimension.
 func (c *cohortForecast) add(d int, l *lookedBatch) {
 	t := &c.tables[d]
+	keys := make([]forecastKey, 0, len(l.customers))
 	for i := range l.customers {
 		of := &l.customers[i]
 		x := &of.value
@@ -85,7 +86,11 @@ func (c *cohortForecast) add(d int, l *lookedBatch) {
 		if len(c.f.base.s.Dimensions) > 0 {
 			k.segment = l.segments[of.segments+d]
 		}
-		n := &t.rows[t.place(k)].value
+		keys = append(keys, k)
+	}
+	for i, p := range t.placesOf(keys, make([]uint32, 0, len(keys))) {
+		of := &l.customers[i]
+		x, n := &of.value, &t.rows[p].value
 		n.customers++
 		n.days += int64(x.Frequency) + 1
 		n.historic = n.historic.Add(of.historic)

@@ -41,6 +41,11 @@ type RFM struct {
 	bytes     []byte   // of the customers since the last record
 	places    []uint32 // of their rows
 	queue     []queuedHistory
+
+	keys   []rfmKey // of the queue, as everything below
+	found  []uint32
+	spends []spendKey
+	worths []schemas.Sum
 }
 
 // queuedHistory is a customer still to be counted. The tables are too large for the caches:
@@ -124,19 +129,37 @@ func (r *RFM) Add(x *Customer) {
 
 // count counts the customers of the queue.
 func (r *RFM) count() {
+	r.keys = r.keys[:0]
 	for i := range r.queue {
-		p := r.rows.place(r.queue[i].key)
-		r.rows.rows[p].value++
-		r.places = append(r.places, p)
+		r.keys = append(r.keys, r.queue[i].key)
 	}
-	for i := range r.queue {
-		q := &r.queue[i]
-		r.net.add(q.key.group, q.key.frequency, q.net)
-		if q.costs {
-			r.margin.add(q.key.group, q.key.frequency, q.margin)
+	r.found = r.rows.placesOf(r.keys, r.found)
+	for _, p := range r.found {
+		r.rows.rows[p].value++
+	}
+	r.places = append(r.places, r.found...)
+	r.countSpend(&r.net, len(r.queue), func(q *queuedHistory) schemas.Sum { return q.net })
+	costs := len(r.queue) // once a cost is not known none counts
+	if !r.costs {
+		costs = slices.IndexFunc(r.queue, func(q queuedHistory) bool { return !q.costs })
+	}
+	r.countSpend(&r.margin, costs, func(q *queuedHistory) schemas.Sum { return q.margin })
+	r.queue = r.queue[:0]
+}
+
+// countSpend adds the first customers of the queue to a table of spend.
+func (r *RFM) countSpend(t *spendTable, n int, worth func(*queuedHistory) schemas.Sum) {
+	r.spends, r.worths = r.spends[:0], r.worths[:0]
+	for i := range r.queue[:max(n, 0)] {
+		if q := &r.queue[i]; q.key.frequency > 0 {
+			w := worth(q)
+			r.spends, r.worths = append(r.spends, spendKeyOf(q.key.group, q.key.frequency, w)), append(r.worths, w)
 		}
 	}
-	r.queue = r.queue[:0]
+	r.found = t.placesOf(r.spends, r.found)
+	for i, p := range r.found {
+		t.add(p, spent{1, r.worths[i]})
+	}
 }
 
 // encode appends the customer to the bytes: see historyReader.

@@ -17,6 +17,8 @@ type ascent struct {
 	evaluate    func(y, gradient []float64) float64 // by several goroutines at a time
 	low, high   []float64
 	evaluations int
+	// enough is the gain at which a climb ends; 0 is smallestGain.
+	enough float64
 }
 
 // summit is where a climb ended.
@@ -35,8 +37,10 @@ const (
 	// A climb ends when Newton's model promises less than this to the log-likelihood:
 	// a ten-thousandth of a standard error.
 	smallestGain = 1e-8
-	longestStep  = 1.5  // in a logarithm
-	difference   = 1e-6 // for the Hessian: truncation and rounding are both about 1e-6 of it
+	// On a sample, whose top is not that of the data, a climb ends earlier.
+	roughGain   = 1e-4
+	longestStep = 1.5  // in a logarithm
+	difference  = 1e-6 // for the Hessian: truncation and rounding are both about 1e-6 of it
 	// A step is good when the next promises this many times less.
 	goodStep = 50
 )
@@ -49,7 +53,7 @@ func (o *ascent) climb(start []float64, information *mat.SymDense) *summit {
 		s.at[i] = min(max(y, o.low[i]), o.high[i])
 	}
 	s.value = o.look(s.at, s.gradient)
-	exact, last := false, math.Inf(1)
+	exact, last, enough := false, math.Inf(1), max(o.enough, smallestGain)
 	for range mostSteps {
 		if s.information == nil {
 			s.information, exact = o.curvature(s), true
@@ -58,10 +62,10 @@ func (o *ascent) climb(start []float64, information *mat.SymDense) *summit {
 		switch {
 		case math.IsNaN(gain):
 			return s
-		case !exact && (gain < smallestGain || gain > last/goodStep):
+		case !exact && (gain < enough || gain > last/goodStep):
 			s.information = nil
 			continue
-		case gain < smallestGain:
+		case gain < enough:
 			// The promise is worth one step more, which costs one look.
 			o.take(s, step, true)
 			s.converged = true

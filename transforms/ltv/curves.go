@@ -70,7 +70,7 @@ func spread(l Living, t, mean float64) float64 {
 	if mean < 1e-12 {
 		return 0
 	}
-	next := counter(l, t)
+	next := counter(l, t, 0)
 	left, second := 1.0, 0.0
 	n := 0
 	for ; left > 1e-7 && n < mostCounts; n++ {

@@ -73,7 +73,11 @@ func over[S sampled[S]](p *problem, s S, likelihood func(s S, theta, gradient []
 		return func(theta, gradient []float64) float64 { return likelihood(s, theta, gradient) }
 	}
 	p.evaluate = on(s)
-	if rough := s.thin(thinned); rough != s {
+	size := thinnedStarts
+	if p.near != nil {
+		size = thinnedNear
+	}
+	if rough := s.thin(size); rough != s {
 		p.rough, p.sampled = on(rough), rough.Customers()/s.Customers()
 	}
 }
@@ -84,7 +88,7 @@ func (p *problem) fit() Fit {
 	o := ascent{low: logs(p.low), high: logs(p.high)}
 	o.evaluate = inLogs(p.evaluate)
 	if p.rough != nil {
-		o.evaluate = inLogs(p.rough)
+		o.evaluate, o.enough = inLogs(p.rough), roughGain
 	}
 	best := p.begin(&o)
 	f.Evaluations = o.evaluations
@@ -93,7 +97,7 @@ func (p *problem) fit() Fit {
 		return f
 	}
 	if p.rough != nil {
-		o.evaluate = inLogs(p.evaluate)
+		o.evaluate, o.enough = inLogs(p.evaluate), 0
 		o.evaluations = 0
 		var known *mat.SymDense
 		if best.converged {
@@ -134,7 +138,7 @@ func (p *problem) begin(o *ascent) (best *summit) {
 	summits, climbs := make([]*summit, len(p.starts)), make([]ascent, len(p.starts))
 	var wait sync.WaitGroup
 	for i, start := range p.starts {
-		climbs[i] = ascent{evaluate: o.evaluate, low: o.low, high: o.high}
+		climbs[i] = ascent{evaluate: o.evaluate, low: o.low, high: o.high, enough: o.enough}
 		wait.Go(func() { summits[i] = climbs[i].climb(logs(start), nil) })
 	}
 	wait.Wait()

@@ -13,8 +13,16 @@ func timeBounds(s *Summary) (low, high float64) {
 	return s.meanAge * shapeLow, s.meanAge * shapeHigh * 50
 }
 
-// thinned is the size, in rows, of the sample on which starts are compared.
-const thinned = 4096
+// thinned is the size, in rows, of a sample on which totals are compared, thinnedStarts of
+// the one on which starts are.
+const (
+	thinned       = 4096
+	thinnedStarts = 1024
+)
+
+// thinnedNear is its size where a climb begins near the top: large enough that its top is one
+// step from that of all rows.
+const thinnedNear = 1 << 16
 
 // What a ridge means, where models agree.
 const (
