@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/schemas"
@@ -93,19 +94,13 @@ func (f *Forecasts) locate(r *historyReader) ([]located, error) {
 	return list, nil
 }
 
-// each calls first with where the customers of a record are, then do for every one in order.
-func (f *Forecasts) each(b []byte, first func([]located), do func(h *history, i int)) error {
-	r := readHistories(b, len(f.base.s.Dimensions))
-	at, err := f.locate(r)
-	if err != nil {
-		return err
-	}
-	first(at)
+// each calls for every customer of a record, in order, with its place among them.
+func (r *historyReader) each(customers int, do func(h *history, i int)) error {
 	i := 0
 	for ; r.next(); i++ {
 		do(&r.h, i)
 	}
-	if r.bad || i < len(at) {
+	if r.bad || i < customers {
 		return errDamaged
 	}
 	return nil
@@ -182,29 +177,15 @@ func tier(percentile float64) string {
 type Histories func() iter.Seq2[[]byte, error]
 
 // Customers is the table customer_ltv. Look must have been called with the same histories.
+// The rows of the customers of a record are gathered while those before it are made.
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
-		var at []located
-		var rows []ltv.RowForecast
-		for b, err := range histories() {
-			if err == nil {
-				err = f.each(b, func(list []located) {
-					at, rows = list, rows[:0]
-					for _, l := range list {
-						rows = append(rows, f.rowForecast(l))
-					}
-				}, func(h *history, i int) {
-					c := f.customer(at[i].group, &rows[i], h)
-					r := e.Row()
-					f.row(r, h.id, &c, f.ranks)
-					e.Append(r)
-				})
-			}
-			var record arrow.Record
-			if err == nil {
-				record, err = e.Take()
-			}
+		batches, gone := make(chan *foretold, 2), make(chan struct{})
+		defer close(gone)
+		go f.gather(histories, batches, gone)
+		for b := range batches {
+			record, err := f.encode(e, b)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -216,6 +197,55 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 			}
 		}
 	}}
+}
+
+// foretold is the customers of a record, still as bytes, with their rows.
+type foretold struct {
+	reader *historyReader
+	at     []located
+	rows   []ltv.RowForecast
+	failed error
+}
+
+// gather sends the customers of all records in their order, until it fails or nobody is there
+// any more.
+func (f *Forecasts) gather(histories Histories, to chan<- *foretold, gone <-chan struct{}) {
+	defer close(to)
+	for bytes, err := range histories() {
+		b := &foretold{failed: err}
+		if err == nil {
+			b.reader = readHistories(slices.Clone(bytes), len(f.base.s.Dimensions))
+			b.at, b.failed = f.locate(b.reader)
+		}
+		b.rows = make([]ltv.RowForecast, len(b.at))
+		for i, at := range b.at {
+			b.rows[i] = f.rowForecast(at)
+		}
+		select {
+		case to <- b:
+		case <-gone:
+			return
+		}
+		if b.failed != nil {
+			return
+		}
+	}
+}
+
+// encode makes the rows of the customers of a record.
+func (f *Forecasts) encode(e *schemas.Encoder[ForecastRow], b *foretold) (arrow.Record, error) {
+	if b.failed != nil {
+		return nil, b.failed
+	}
+	if err := b.reader.each(len(b.at), func(h *history, i int) {
+		c := f.customer(b.at[i].group, &b.rows[i], h)
+		r := e.Row()
+		f.row(r, h.id, &c, f.ranks)
+		e.Append(r)
+	}); err != nil {
+		return nil, err
+	}
+	return e.Take()
 }
 
 // valueRanks counts values by their leading digits, to rank any number of them in a few

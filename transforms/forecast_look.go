@@ -66,12 +66,15 @@ func (l *lookedBatch) fill(f *Forecasts, b []byte, err error) {
 	if err != nil {
 		return
 	}
-	l.failed = f.each(b, func(list []located) {
-		l.at, l.values = list, l.values[:0]
-		for _, at := range list {
-			l.values = append(l.values, f.rowValue(at))
-		}
-	}, func(h *history, i int) {
+	r := readHistories(b, len(f.base.s.Dimensions))
+	if l.at, l.failed = f.locate(r); l.failed != nil {
+		return
+	}
+	l.values = l.values[:0]
+	for _, at := range l.at {
+		l.values = append(l.values, f.rowValue(at))
+	}
+	l.failed = r.each(len(l.at), func(h *history, i int) {
 		w, group := f.base.worths(h), l.at[i].group
 		value := f.segments[group].forecast.ValueOf(&l.values[i], schemas.SumFloat(w.repeat))
 		l.customers = append(l.customers, looked{value, w.total, int(group), len(l.segments)})
