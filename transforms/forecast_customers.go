@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"iter"
 	"math"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/schemas"
@@ -77,16 +76,16 @@ type located struct{ group, row int32 }
 
 // locate finds the customers that a reader has still to read. It takes the places of all
 // before anything is done with one: the memory of none waits for the one before.
-func (f *Forecasts) locate(r *historyReader) ([]located, error) {
+func (f *Forecasts) locate(r *historyReader, list []located) ([]located, error) {
+	list = list[:0]
 	if r.worker >= len(f.base.places) {
-		return nil, errDamaged
+		return list, errDamaged
 	}
 	places := f.base.places[r.worker]
-	list := make([]located, 0, len(r.rows)/4)
 	for b := r.rows; len(b) >= 4; b = b[4:] {
 		i := binary.LittleEndian.Uint32(b)
 		if int(i) >= len(places) {
-			return nil, errDamaged
+			return list, errDamaged
 		}
 		g := f.groupAt(places[i])
 		list = append(list, located{int32(g), int32(places[i] - f.base.Groups[g].from)})
@@ -181,11 +180,15 @@ type Histories func() iter.Seq2[[]byte, error]
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
-		batches, gone := make(chan *foretold, 2), make(chan struct{})
+		batches, spare, gone := make(chan *foretold, 1), make(chan *foretold, 3), make(chan struct{})
 		defer close(gone)
-		go f.gather(histories, batches, gone)
+		for range cap(spare) {
+			spare <- new(foretold)
+		}
+		go f.gather(histories, batches, spare, gone)
 		for b := range batches {
 			record, err := f.encode(e, b)
+			spare <- b
 			if err != nil {
 				yield(nil, err)
 				return
@@ -201,32 +204,46 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 
 // foretold is the customers of a record, still as bytes, with their rows.
 type foretold struct {
+	bytes  []byte
 	reader *historyReader
 	at     []located
 	rows   []ltv.RowForecast
 	failed error
 }
 
-// gather sends the customers of all records in their order, until it fails or nobody is there
-// any more.
-func (f *Forecasts) gather(histories Histories, to chan<- *foretold, gone <-chan struct{}) {
+// fill takes the customers of a record, without making a row of any.
+func (b *foretold) fill(f *Forecasts, bytes []byte, err error) {
+	b.at, b.rows, b.failed = b.at[:0], b.rows[:0], err
+	if err != nil {
+		return
+	}
+	b.bytes = append(b.bytes[:0], bytes...)
+	b.reader = readHistories(b.bytes, len(f.base.s.Dimensions))
+	b.at, b.failed = f.locate(b.reader, b.at)
+	for _, at := range b.at {
+		b.rows = append(b.rows, f.rowForecast(at))
+	}
+}
+
+// gather sends the customers of all records in their order, in what is spare, until it fails
+// or nobody is there any more.
+func (f *Forecasts) gather(histories Histories, to chan<- *foretold, spare <-chan *foretold, gone <-chan struct{}) {
 	defer close(to)
 	for bytes, err := range histories() {
-		b := &foretold{failed: err}
-		if err == nil {
-			b.reader = readHistories(slices.Clone(bytes), len(f.base.s.Dimensions))
-			b.at, b.failed = f.locate(b.reader)
+		var b *foretold
+		select {
+		case b = <-spare:
+		case <-gone:
+			return
 		}
-		b.rows = make([]ltv.RowForecast, len(b.at))
-		for i, at := range b.at {
-			b.rows[i] = f.rowForecast(at)
-		}
+		b.fill(f, bytes, err)
+		failed := b.failed != nil
 		select {
 		case to <- b:
 		case <-gone:
 			return
 		}
-		if b.failed != nil {
+		if failed {
 			return
 		}
 	}

@@ -67,7 +67,7 @@ func (l *lookedBatch) fill(f *Forecasts, b []byte, err error) {
 		return
 	}
 	r := readHistories(b, len(f.base.s.Dimensions))
-	if l.at, l.failed = f.locate(r); l.failed != nil {
+	if l.at, l.failed = f.locate(r, l.at); l.failed != nil {
 		return
 	}
 	l.values = l.values[:0]

@@ -294,6 +294,11 @@ func (r *historyReader) sum(wide bool) schemas.Sum {
 }
 
 func (r *historyReader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 { // most are lengths and codes
+		v := uint64(r.b[0])
+		r.b = r.b[1:]
+		return v
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
 		r.bad, r.b = true, nil
@@ -304,11 +309,6 @@ func (r *historyReader) uvarint() uint64 {
 }
 
 func (r *historyReader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
+	v := r.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }

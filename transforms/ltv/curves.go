@@ -52,12 +52,12 @@ func (k *curveGroup) fillSpread(young Living, t float64) {
 		every = 1
 	}
 	k.spread = make([]float64, len(k.ages.ages))
-	before := 0
+	before, most := 0, 0
 	for i, age := range k.ages.ages {
 		if i%every > 0 && i < len(k.ages.ages)-1 {
 			continue
 		}
-		k.spread[i] = spread(young.Quiet(age), t, math.Exp(k.logs[i][len(k.logs[i])-1]))
+		k.spread[i], most = spread(young.Quiet(age), t, math.Exp(k.logs[i][len(k.logs[i])-1]), most)
 		for j := before + 1; j < i; j++ {
 			k.spread[j] = k.spread[before] + float64(j-before)/float64(i-before)*(k.spread[i]-k.spread[before])
 		}
@@ -65,12 +65,13 @@ func (k *curveGroup) fillSpread(young Living, t float64) {
 	}
 }
 
-// spread is (E[N²] − E[N]) / E[N]² − 1 of the number within t: 0 where it is Poisson.
-func spread(l Living, t, mean float64) float64 {
+// spread is (E[N²] − E[N]) / E[N]² − 1 of the number N within t: 0 where it is Poisson. It
+// also tells how many counts were asked for; most is about how many there will be.
+func spread(l Living, t, mean float64, most int) (float64, int) {
 	if mean < 1e-12 {
-		return 0
+		return 0, 0
 	}
-	next := counter(l, t, 0)
+	next := counter(l, t, most)
 	left, second := 1.0, 0.0
 	n := 0
 	for ; left > 1e-7 && n < mostCounts; n++ {
@@ -79,7 +80,7 @@ func spread(l Living, t, mean float64) float64 {
 		second += p * float64(n) * float64(n-1)
 	}
 	second += max(left, 0) * float64(n) * float64(n)
-	return max(second/(mean*mean)-1, 0)
+	return max(second/(mean*mean)-1, 0), n
 }
 
 // At writes the expected purchases within each time of a living customer; the variance of
