@@ -167,14 +167,14 @@ func (b *Base) candidates() []ltv.Candidate {
 // many, that would only cost time, and the samples of segments are small: the choice made
 // for everyone is theirs.
 func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, everyone *segmentFit) error {
-	near := func(i int) []float64 { return s.scores[i].Fit.Values }
+	near := func(i int) []float64 { return s.scores[i].Fit.Near() }
 	if b.level > 0 && everyone != nil {
 		s.order = everyone.order
 		near = func(i int) []float64 {
 			if everyone.chosen >= 0 && everyone.order[everyone.chosen] == i {
-				return everyone.fits[everyone.chosen].fit.Values
+				return everyone.fits[everyone.chosen].fit.Near()
 			}
-			return everyone.scores[i].Fit.Values
+			return everyone.scores[i].Fit.Near()
 		}
 	} else if err := s.score(b, segment, b.candidates()); err != nil {
 		return err

@@ -69,7 +69,7 @@ func (f *Forecasts) compared() (candidates []ltv.Candidate, scores []ltv.Score, 
 			continue
 		}
 		s := f.everyone.scores[i]
-		candidates, scores, near = append(candidates, c), append(scores, s), append(near, s.Fit.Values)
+		candidates, scores, near = append(candidates, c), append(scores, s), append(near, s.Fit.Near())
 	}
 	return candidates, scores, near
 }

@@ -22,7 +22,8 @@ type BacktestPlan struct {
 	// Scores are fits of the candidates, in their order, to what was known at the same origin of
 	// the same customers, as Choose makes them: no others are needed for Everyone. May be nil.
 	Scores []Score
-	// Near are parameters at which the fits of the candidates begin, see Candidate. May be nil.
+	// Near are parameters at which the fits of the candidates begin, see Candidate. It, or any
+	// of them, may be nil.
 	Near [][]float64
 }
 

@@ -12,7 +12,7 @@ type Candidate struct {
 	Title string // as the papers do: BG/NBD
 	Fit   func(*Summary) (Model, Fit)
 	// FitNear is Fit begun at parameters known to be close, such as those of a sample of the
-	// same customers: a third of the way.
+	// same customers: a third of the way. Nil is Fit.
 	FitNear func(s *Summary, near []float64) (Model, Fit)
 	// With is the model at parameters, in the order of Fit.Values.
 	With func(values []float64) Model

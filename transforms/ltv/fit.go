@@ -28,6 +28,15 @@ type Fit struct {
 // AIC is Akaike's criterion, 2k − 2ℓ; smaller is better.
 func (f *Fit) AIC() float64 { return 2*float64(len(f.Parameters)) - 2*f.LogLikelihood }
 
+// Near is where the fit of similar customers may begin, see Candidate.FitNear: the estimates
+// of a maximum. From a ridge, where the slope is nothing, no way would be found; it is nil.
+func (f *Fit) Near() []float64 {
+	if f.Verdict.Kind != Converged {
+		return nil
+	}
+	return f.Values
+}
+
 // Intervals are the bounds of the parameters at z standard errors, computed on the
 // logarithms, so that they stay positive; nil when there are no standard errors.
 func (f *Fit) Intervals(z float64) [][2]float64 {
