@@ -117,9 +117,7 @@ func (p *problem) fit() Fit {
 		f.Evaluations += o.evaluations
 	}
 	f.LogLikelihood = best.value
-	for _, y := range best.at {
-		f.Values = append(f.Values, math.Exp(y))
-	}
+	f.Values = exps(best.at)
 	f.Verdict = p.judge(&o, best)
 	if f.Verdict.Kind == Converged {
 		covariance, err := inverse(best.information)
@@ -166,6 +164,14 @@ func logs(theta []float64) []float64 {
 		y[i] = math.Log(v)
 	}
 	return y
+}
+
+func exps(y []float64) []float64 {
+	theta := make([]float64, len(y))
+	for i, v := range y {
+		theta[i] = math.Exp(v)
+	}
+	return theta
 }
 
 // inLogs turns a function of θ into one of ln θ.

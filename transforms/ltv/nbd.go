@@ -34,7 +34,7 @@ func FitNBD(s *Summary) (NBD, Fit) { return fitNBD(s, nil) }
 
 func fitNBD(s *Summary, near []float64) (NBD, Fit) {
 	p := &problem{near: near, model: "NBD", names: []string{"r", "α"}, customers: s.customers,
-		limits: []meaning{{"r, α → ∞", sameRate}, {"r → ∞", sameRate}}}
+		limits: []meaning{{where: "r, α → ∞", says: sameRate}, {where: "r → ∞", says: sameRate}}}
 	if s.repeaters < MinRepeaters {
 		return NBD{}, p.unfit(s.repeaters, "repeaters")
 	}

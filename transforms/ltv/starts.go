@@ -31,6 +31,10 @@ const (
 	sameLoss  = "all customers are about equally likely to be lost; predictions hold, these parameters mean nothing by themselves"
 )
 
+// someLoss is the probability of loss, at a chance or within the mean age, below which nobody is
+// seen to be lost.
+const someLoss = 1e-4
+
 // rateStart guesses r and α as if nobody were ever lost, from the mean of the counts
 // and the share without any.
 func rateStart(s *Summary) (r, alpha float64) {
