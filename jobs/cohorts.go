@@ -94,6 +94,7 @@ type run struct {
 	histories    *spool            // of the customers, for customer_ltv
 	gathered     []*transforms.RFM // by worker of the fold
 	forecasts    *transforms.Forecasts
+	ahead        *aheadMetrics // nil unless the metrics are checked and written beside the models
 	checks       []transforms.CheckRow
 	summary      Summary
 }
@@ -142,6 +143,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
+	r.metricsAhead(ctx, publication)
 	if err := r.predict(); err != nil { // models of lifetime value → forecasts
 		return nil, err
 	}
@@ -292,7 +294,7 @@ func (r *run) resolve() error {
 // are written to their ends, and the rows given back.
 type streamed struct {
 	sync.WaitGroup
-	failures []error
+	failures []error // by table that lists customers, then those of giving back and of metricsAhead
 }
 
 // end waits and returns the first failure.
@@ -338,7 +340,7 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
 	})
 	streams := make([]*stream, len(transforms.StreamedTables))
-	r.streamed.failures = make([]error, len(streams)+1)
+	r.streamed.failures = make([]error, len(streams)+2)
 	failures := r.streamed.failures
 	for i, name := range transforms.StreamedTables {
 		if !slices.Contains(tables, name) {

@@ -103,16 +103,17 @@ func (r *run) sortedRejects() []schemas.Reject {
 // check verifies the accounting identities over the tables that are computed.
 func (r *run) check() error {
 	done := r.o.Observe.Stage("check", "accounting identities")
-	counts, segments := r.counts(), r.ledger.Segments()
+	counts := r.counts()
 	validation := int64(len(r.extracted.Rejects))
 	r.checks = append(r.checks, transforms.CheckRows(r.rowsIn(), validation, counts)...)
 	if len(r.rates) > 0 {
 		r.checks = append(r.checks, transforms.CheckRow{Check: "fx_rate_conflicts", Table: "fx", Severity: transforms.SeverityWarning, Passed: r.conflicts == 0,
 			Observed: fmt.Sprint(r.conflicts), Expected: "0 days for which a currency has two rates; the last one counts"})
 	}
-	r.checks = append(r.checks, transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.CountsAndCurves(segments), counts)...)
-	if r.metrics.Lifecycle != nil {
-		r.checks = append(r.checks, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
+	if r.ahead != nil {
+		r.checks = append(r.checks, <-r.ahead.checks...)
+	} else {
+		r.checks = append(r.checks, r.checkMetrics()...)
 	}
 	if r.forecasts != nil {
 		r.checks = append(r.checks, r.forecasts.CheckForecasts(counts)...)
@@ -137,6 +138,16 @@ func (r *run) check() error {
 	return nil
 }
 
+// checkMetrics verifies the accounting identities of the metrics.
+func (r *run) checkMetrics() []transforms.CheckRow {
+	counts, segments := r.counts(), r.ledger.Segments()
+	rows := transforms.CheckRetention(r.metrics.Cells.Cohorts(segments), r.metrics.Cells.CountsAndCurves(segments), counts)
+	if r.metrics.Lifecycle != nil {
+		rows = append(rows, transforms.CheckLifecycle(r.metrics.Lifecycle.Rows(segments))...)
+	}
+	return rows
+}
+
 // write writes the tables that are made of accumulators, and those about the run.
 func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	done := r.o.Observe.Stage("write", "tables")
@@ -148,6 +159,9 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	var made sync.WaitGroup
 	for _, name := range r.c.Tables {
 		d, ok := r.metrics.Table(name, segments)
+		if ok && r.ahead != nil {
+			continue // written beside the models
+		}
 		switch name {
 		case "rejects":
 			d, ok = schemas.Encode(schemas.Rejects, r.rejectRows()), true

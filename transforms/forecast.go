@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/cohortline/cohortline/transforms/ltv"
 )
@@ -109,20 +108,13 @@ func (b *Base) Forecast(parallel func(tasks []func() error) error) (*Forecasts, 
 		return nil, err
 	}
 	tasks = tasks[:0]
-	together := func(parts ...func()) {
-		var wait sync.WaitGroup
-		for _, part := range parts {
-			wait.Go(part)
-		}
-		wait.Wait()
-	}
 	for g, s := range f.segments {
 		if s.fittedOn == "" {
 			s.pool(f.everyone)
 		}
 		if s.chosen >= 0 {
 			tasks = append(tasks, func() error {
-				s.forecast = ltv.NewForecastInParallel(together, s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
+				s.forecast = ltv.NewForecast(s.fits[s.chosen].candidate, &s.fits[s.chosen].fit, s.spend, &s.spendFit, b.Groups[g].Purchases, b.valuation(), b.s.LTV.Interval)
 				return nil
 			})
 		}
@@ -175,15 +167,25 @@ func (b *Base) candidates() []ltv.Candidate {
 // many, that would only cost time, and the samples of segments are small: the choice made
 // for everyone is theirs.
 func (s *segmentFit) run(b *Base, segment int32, purchases *ltv.Summary, everyone *segmentFit) error {
+	near := func(i int) []float64 { return s.scores[i].Fit.Near() }
 	if b.level > 0 && everyone != nil {
 		s.order = everyone.order
+		near = func(i int) []float64 {
+			if everyone.chosen >= 0 && everyone.order[everyone.chosen] == i {
+				return everyone.fits[everyone.chosen].fit.Near()
+			}
+			return everyone.scores[i].Fit.Near()
+		}
 	} else if err := s.score(b, segment, b.candidates()); err != nil {
 		return err
 	}
 	for _, i := range s.order {
 		x := fitted{b.candidates()[i], ltv.Fit{Verdict: ltv.Verdict{Kind: notFitted, Reason: "not fitted to all customers: another model foretold the hold-out better"}}}
-		if b.level == 0 || s.chosen < 0 {
+		switch {
+		case b.level == 0:
 			_, x.fit = x.candidate.Fit(purchases)
+		case s.chosen < 0:
+			_, x.fit = x.candidate.FitNear(purchases, near(i))
 		}
 		s.fits = append(s.fits, x)
 		if s.chosen < 0 && x.fit.Verdict.Usable() {

@@ -31,12 +31,7 @@ func (f *Forecasts) Backtest(parallel func(tasks []func() error) error) error {
 		most = mostOriginsOfSample
 	}
 	origins := ltv.Origins(first, b.s.LastDay, held, most)
-	candidates := b.candidates()
-	if b.level > 0 {
-		candidates = slices.DeleteFunc(candidates, func(c ltv.Candidate) bool {
-			return !slices.ContainsFunc(f.segments, func(s *segmentFit) bool { return s.model == c.Name })
-		})
-	}
+	candidates, scores, near := f.compared()
 	if len(candidates) == 0 {
 		return nil
 	}
@@ -45,6 +40,12 @@ func (f *Forecasts) Backtest(parallel func(tasks []func() error) error) error {
 	for i, origin := range origins {
 		tasks = append(tasks, func() error {
 			plan := ltv.BacktestPlan{Origin: origin, Last: origin + held, Unit: ltv.Week, Probability: b.s.LTV.Interval, Candidates: candidates, LeastRepeaters: leastRepeaters, KnownParameters: b.level > 0}
+			if b.level > 0 {
+				plan.Near = near
+			}
+			if i == 0 && f.everyone.scores != nil {
+				plan.Scores = scores
+			}
 			if len(b.s.LTV.By) > 0 && (b.level == 0 || i == 0) {
 				plan.Segments = len(b.Groups)
 			}
@@ -57,6 +58,20 @@ func (f *Forecasts) Backtest(parallel func(tasks []func() error) error) error {
 		})
 	}
 	return parallel(tasks)
+}
+
+// compared are the candidates of the back-tests, with their fits to the calibration of the
+// hold-out, which is that of the latest origin, and the estimates near which those of the
+// other origins are.
+func (f *Forecasts) compared() (candidates []ltv.Candidate, scores []ltv.Score, near [][]float64) {
+	for i, c := range f.base.candidates() {
+		if f.base.level > 0 && !slices.ContainsFunc(f.segments, func(s *segmentFit) bool { return s.model == c.Name }) {
+			continue
+		}
+		s := f.everyone.scores[i]
+		candidates, scores, near = append(candidates, c), append(scores, s), append(near, s.Fit.Near())
+	}
+	return candidates, scores, near
 }
 
 // backtests are those of one origin, the last day known.

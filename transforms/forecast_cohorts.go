@@ -1,8 +1,11 @@
 package transforms
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms/ltv"
@@ -11,19 +14,19 @@ import (
 // cohortForecast adds up what customers are expected to do, by cohort and segment. It is
 // gathered in the order of the customers, as sums of doubles depend on it.
 type cohortForecast struct {
-	f     *Forecasts
-	atoms []int32 // by age in days: the number of the days of first purchase that are in the same cohorts and week
-	table tally[forecastKey, forecastCell]
+	f      *Forecasts
+	atoms  []int32                            // by age in days: the number of the days of first purchase that are in the same cohorts and week
+	tables []tally[forecastKey, forecastCell] // by dimension; one where there are none
 }
 
 // forecastKey is customers with about the same future.
 type forecastKey struct {
-	dimension, segment, group, frequency uint32
-	atom                                 int32
+	segment, group, frequency uint32
+	atom                      int32
 }
 
 func (k forecastKey) hash() uint64 {
-	return mix(uint64(k.dimension)<<56|uint64(k.group)<<32|uint64(k.segment), uint64(k.frequency)<<32|uint64(uint32(k.atom)))
+	return mix(uint64(k.group)<<32|uint64(k.segment), uint64(k.frequency)<<32|uint64(uint32(k.atom)))
 }
 
 // forecastCell is what is known of them: their number and past, and sums over them of the
@@ -41,8 +44,8 @@ type forecastCell struct {
 }
 
 func newCohortForecast(f *Forecasts) *cohortForecast {
-	c := &cohortForecast{f: f}
 	s := &f.base.s
+	c := &cohortForecast{f: f, tables: make([]tally[forecastKey, forecastCell], max(1, len(s.Dimensions)))}
 	oldest := 0.0
 	for _, g := range f.base.Groups {
 		for _, r := range g.Purchases.Rows() {
@@ -72,31 +75,35 @@ func newCohortForecast(f *Forecasts) *cohortForecast {
 // days is a number of weeks in days.
 func days(weeks float64) int { return int(math.Round(weeks * daysPerWeek)) }
 
-// add adds a customer of a group.
-func (c *cohortForecast) add(segments []uint32, group int, x *ltv.CustomerValue, historic schemas.Sum) {
-	k := forecastKey{group: uint32(group), frequency: uint32(x.Frequency), atom: c.atoms[days(x.Age)]}
-	value, square := x.Alive*x.Spend, 0.0
-	unknown := int64(0)
-	if x.HasValue {
-		square = x.Alive * x.Spend * x.Spend
-	} else {
-		value, unknown = 0, 1
-	}
-	for d := range max(1, len(segments)) {
-		k.dimension = uint32(d)
-		if d < len(segments) {
-			k.segment = segments[d]
+// add adds the customers of a batch to the table of a dimension.
+func (c *cohortForecast) add(d int, l *lookedBatch) {
+	t := &c.tables[d]
+	keys := make([]forecastKey, 0, len(l.customers))
+	for i := range l.customers {
+		of := &l.customers[i]
+		x := &of.value
+		k := forecastKey{group: uint32(of.group), frequency: uint32(x.Frequency), atom: c.atoms[days(x.Age)]}
+		if len(c.f.base.s.Dimensions) > 0 {
+			k.segment = l.segments[of.segments+d]
 		}
-		n := &c.table.rows[c.table.place(k)].value
+		keys = append(keys, k)
+	}
+	for i, p := range t.placesOf(keys, make([]uint32, 0, len(keys))) {
+		of := &l.customers[i]
+		x, n := &of.value, &t.rows[p].value
 		n.customers++
 		n.days += int64(x.Frequency) + 1
-		n.historic = n.historic.Add(historic)
+		n.historic = n.historic.Add(of.historic)
 		n.alive += x.Alive
-		n.value += value
 		n.age += x.Alive * x.Age
-		n.square += square
+		if !x.HasValue {
+			n.unknown++
+			continue
+		}
+		value := x.Alive * x.Spend
+		n.value += value
+		n.square += value * x.Spend
 		n.squares += value * value
-		n.unknown += unknown
 	}
 }
 
@@ -164,47 +171,69 @@ type cohortFuture struct {
 	open            []float64 // value of its customers so far
 }
 
-// futures expands the cells along time.
+// futures expands the cells along time, the dimensions side by side.
 func (c *cohortForecast) futures() map[cohortKey]*cohortFuture {
-	s := &c.f.base.s
-	byGrain, times := s.periodsAhead()
+	byGrain, times := c.f.base.s.periodsAhead()
+	curves := c.curves(times)
+	lists := make([]map[cohortKey]*cohortFuture, len(c.tables))
+	var wait sync.WaitGroup
+	for d := range c.tables {
+		wait.Go(func() { lists[d] = c.futuresOf(d, curves, byGrain, len(times)) })
+	}
+	wait.Wait()
+	all := lists[0]
+	for _, list := range lists[1:] {
+		maps.Copy(all, list)
+	}
+	return all
+}
+
+// groupCurves are the curves of a group, nil without a usable fit, and the relative error of
+// the value of all its customers.
+type groupCurves struct {
+	*ltv.Curves
+	failure float64
+}
+
+func (c *cohortForecast) curves(times []float64) []groupCurves {
+	list := make([]groupCurves, len(c.f.segments))
+	for g, s := range c.f.segments {
+		if s.chosen >= 0 {
+			chosen, group := &s.fits[s.chosen], &c.f.base.Groups[g]
+			list[g] = groupCurves{ltv.NewCurves(chosen.candidate.With(chosen.fit.Values), group.Purchases, times), s.totalError(c.f.base, group)}
+		}
+	}
+	return list
+}
+
+// futuresOf expands the cells of one dimension; those of the first are all customers, too.
+func (c *cohortForecast) futuresOf(d int, curves []groupCurves, byGrain [][]horizonPeriod, times int) map[cohortKey]*cohortFuture {
+	s, rows := &c.f.base.s, c.tables[d].rows
 	all := make(map[cohortKey]*cohortFuture)
-	expected := make([]float64, len(times))
-	order := make([]int, len(c.table.rows))
+	expected := make([]float64, times)
+	order := make([]int, len(rows))
 	for i := range order {
 		order[i] = i
 	}
-	groupOf := func(i int) uint32 { return c.table.rows[i].key.group }
-	slices.SortStableFunc(order, func(a, b int) int { return int(groupOf(a)) - int(groupOf(b)) })
-	var curves *ltv.Curves
-	var fit *segmentFit
-	failure := 0.0
-	for n, i := range order {
-		k, x := &c.table.rows[i].key, &c.table.rows[i].value
-		if n == 0 || groupOf(order[n-1]) != k.group {
-			fit = c.f.segments[k.group]
-			if curves = nil; fit.chosen >= 0 {
-				chosen := &fit.fits[fit.chosen]
-				group := &c.f.base.Groups[k.group]
-				curves = ltv.NewCurves(chosen.candidate.With(chosen.fit.Values), group.Purchases, times)
-				failure = fit.totalError(c.f.base, group)
-			}
-		}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rows[a].key.group, rows[b].key.group) })
+	for _, i := range order {
+		k, x := &rows[i].key, &rows[i].value
+		fit, of := c.f.segments[k.group], &curves[k.group]
 		spread := 0.0
-		if curves != nil && x.alive > 0 && len(times) > 0 {
-			spread = curves.At(int(k.frequency), x.age/x.alive, expected)
+		if of.Curves != nil && x.alive > 0 && times > 0 {
+			spread = of.At(int(k.frequency), x.age/x.alive, expected)
 		} else {
 			clear(expected)
 		}
 		first := s.LastDay - int32(c.ageOf(k.atom))
 		for g, grain := range s.Grains {
-			key := cohortKey{g, k.dimension + 1, k.segment, s.Calendar.Period(grain, first)}
+			key := cohortKey{g, uint32(d) + 1, k.segment, s.Calendar.Period(grain, first)}
 			if len(s.Dimensions) > 0 {
-				at(all, key, len(byGrain[g])).add(k, x, fit, failure, byGrain[g], expected, spread)
+				at(all, key, len(byGrain[g])).add(k, x, fit, of.failure, byGrain[g], expected, spread)
 			}
-			if k.dimension == 0 {
+			if d == 0 {
 				key.dimension, key.segment = 0, 0
-				at(all, key, len(byGrain[g])).add(k, x, fit, failure, byGrain[g], expected, spread)
+				at(all, key, len(byGrain[g])).add(k, x, fit, of.failure, byGrain[g], expected, spread)
 			}
 		}
 	}

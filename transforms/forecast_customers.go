@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"encoding/binary"
 	"iter"
 	"math"
 
@@ -70,27 +71,65 @@ func (f *Forecasts) groupAt(place uint32) int {
 	return from
 }
 
-// customer is the customer of a place.
-func (f *Forecasts) customer(g int, place uint32, h *history) forecastCustomer {
-	group := &f.base.Groups[g]
-	c := forecastCustomer{fit: f.segments[g], worth: f.base.worths(h)}
-	if row := int(place - group.from); c.fit.forecast != nil {
-		c.CustomerForecast = c.fit.forecast.Customer(row, schemas.SumFloat(c.worth.repeat))
+// located is where a customer is found: its group, and its row among those of the group.
+type located struct{ group, row int32 }
+
+// locate finds the customers that a reader has still to read. It takes the places of all
+// before anything is done with one: the memory of none waits for the one before.
+func (f *Forecasts) locate(r *historyReader, list []located) ([]located, error) {
+	list = list[:0]
+	if r.worker >= len(f.base.places) {
+		return list, errDamaged
+	}
+	places := f.base.places[r.worker]
+	for b := r.rows; len(b) >= 4; b = b[4:] {
+		i := binary.LittleEndian.Uint32(b)
+		if int(i) >= len(places) {
+			return list, errDamaged
+		}
+		g := f.groupAt(places[i])
+		list = append(list, located{int32(g), int32(places[i] - f.base.Groups[g].from)})
+	}
+	return list, nil
+}
+
+// each calls for every customer of a record, in order, with its place among them.
+func (r *historyReader) each(customers int, do func(h *history, i int)) error {
+	i := 0
+	for ; r.next(); i++ {
+		do(&r.h, i)
+	}
+	if r.bad || i < customers {
+		return errDamaged
+	}
+	return nil
+}
+
+// rowForecast is what the customers of a row have in common.
+func (f *Forecasts) rowForecast(at located) ltv.RowForecast {
+	if forecast := f.segments[at.group].forecast; forecast != nil {
+		return forecast.Row(int(at.row))
+	}
+	return ltv.RowForecast{RFM: f.base.Groups[at.group].Purchases.Rows()[at.row].RFM}
+}
+
+// customer is a customer of a row.
+func (f *Forecasts) customer(group int32, row *ltv.RowForecast, h *history) forecastCustomer {
+	c := forecastCustomer{fit: f.segments[group], worth: f.base.worths(h)}
+	if c.fit.forecast != nil {
+		c.CustomerForecast = c.fit.forecast.CustomerOf(row, schemas.SumFloat(c.worth.repeat))
 	} else {
-		c.RFM = group.Purchases.Rows()[row].RFM
+		c.RFM = row.RFM
 	}
 	return c
 }
 
-// value is the value of the customer of a place.
-func (f *Forecasts) value(g int, place uint32, h *history) (ltv.CustomerValue, worth) {
-	group, w := &f.base.Groups[g], f.base.worths(h)
-	row := int(place - group.from)
-	if forecast := f.segments[g].forecast; forecast != nil {
-		return forecast.Value(row, schemas.SumFloat(w.repeat)), w
+// rowValue is what the value of the customers of a row needs.
+func (f *Forecasts) rowValue(at located) ltv.RowValue {
+	if forecast := f.segments[at.group].forecast; forecast != nil {
+		return forecast.RowValue(int(at.row))
 	}
-	r := &group.Purchases.Rows()[row]
-	return ltv.CustomerValue{Frequency: r.Frequency, Age: r.Age}, w
+	return ltv.NoValue(f.base.Groups[at.group].Purchases.Rows()[at.row].RFM)
 }
 
 // row fills a row of customer_ltv.
@@ -137,22 +176,19 @@ func tier(percentile float64) string {
 type Histories func() iter.Seq2[[]byte, error]
 
 // Customers is the table customer_ltv. Look must have been called with the same histories.
+// The rows of the customers of a record are gathered while those before it are made.
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
 		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
-		for b, err := range histories() {
-			if err == nil {
-				err = f.each(b, func(h *history, group int, place uint32) {
-					c := f.customer(group, place, h)
-					r := e.Row()
-					f.row(r, h.id, &c, f.ranks)
-					e.Append(r)
-				})
-			}
-			var record arrow.Record
-			if err == nil {
-				record, err = e.Take()
-			}
+		batches, spare, gone := make(chan *foretold, 1), make(chan *foretold, 3), make(chan struct{})
+		defer close(gone)
+		for range cap(spare) {
+			spare <- new(foretold)
+		}
+		go f.gather(histories, batches, spare, gone)
+		for b := range batches {
+			record, err := f.encode(e, b)
+			spare <- b
 			if err != nil {
 				yield(nil, err)
 				return
@@ -166,20 +202,67 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
-// each calls for every customer of a record.
-func (f *Forecasts) each(b []byte, do func(h *history, group int, place uint32)) error {
-	r := readHistories(b, len(f.base.s.Dimensions))
-	for r.next() {
-		if r.worker >= len(f.base.places) || int(r.h.row) >= len(f.base.places[r.worker]) {
-			return errDamaged
+// foretold is the customers of a record, still as bytes, with their rows.
+type foretold struct {
+	bytes  []byte
+	reader *historyReader
+	at     []located
+	rows   []ltv.RowForecast
+	failed error
+}
+
+// fill takes the customers of a record, without making a row of any.
+func (b *foretold) fill(f *Forecasts, bytes []byte, err error) {
+	b.at, b.rows, b.failed = b.at[:0], b.rows[:0], err
+	if err != nil {
+		return
+	}
+	b.bytes = append(b.bytes[:0], bytes...)
+	b.reader = readHistories(b.bytes, len(f.base.s.Dimensions))
+	b.at, b.failed = f.locate(b.reader, b.at)
+	for _, at := range b.at {
+		b.rows = append(b.rows, f.rowForecast(at))
+	}
+}
+
+// gather sends the customers of all records in their order, in what is spare, until it fails
+// or nobody is there any more.
+func (f *Forecasts) gather(histories Histories, to chan<- *foretold, spare <-chan *foretold, gone <-chan struct{}) {
+	defer close(to)
+	for bytes, err := range histories() {
+		var b *foretold
+		select {
+		case b = <-spare:
+		case <-gone:
+			return
 		}
-		place := f.base.places[r.worker][r.h.row]
-		do(&r.h, f.groupAt(place), place)
+		b.fill(f, bytes, err)
+		failed := b.failed != nil
+		select {
+		case to <- b:
+		case <-gone:
+			return
+		}
+		if failed {
+			return
+		}
 	}
-	if r.bad {
-		return errDamaged
+}
+
+// encode makes the rows of the customers of a record.
+func (f *Forecasts) encode(e *schemas.Encoder[ForecastRow], b *foretold) (arrow.Record, error) {
+	if b.failed != nil {
+		return nil, b.failed
 	}
-	return nil
+	if err := b.reader.each(len(b.at), func(h *history, i int) {
+		c := f.customer(b.at[i].group, &b.rows[i], h)
+		r := e.Row()
+		f.row(r, h.id, &c, f.ranks)
+		e.Append(r)
+	}); err != nil {
+		return nil, err
+	}
+	return e.Take()
 }
 
 // valueRanks counts values by their leading digits, to rank any number of them in a few

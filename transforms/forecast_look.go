@@ -1,6 +1,8 @@
 package transforms
 
 import (
+	"sync"
+
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms/ltv"
 )
@@ -16,6 +18,8 @@ type looked struct {
 // lookedBatch is the customers of one record.
 type lookedBatch struct {
 	customers []looked
+	at        []located
+	values    []ltv.RowValue
 	segments  []uint32
 	failed    error
 }
@@ -62,23 +66,34 @@ func (l *lookedBatch) fill(f *Forecasts, b []byte, err error) {
 	if err != nil {
 		return
 	}
-	l.failed = f.each(b, func(h *history, group int, place uint32) {
-		value, worth := f.value(group, place, h)
-		l.customers = append(l.customers, looked{value, worth.total, group, len(l.segments)})
+	r := readHistories(b, len(f.base.s.Dimensions))
+	if l.at, l.failed = f.locate(r, l.at); l.failed != nil {
+		return
+	}
+	l.values = l.values[:0]
+	for _, at := range l.at {
+		l.values = append(l.values, f.rowValue(at))
+	}
+	l.failed = r.each(len(l.at), func(h *history, i int) {
+		w, group := f.base.worths(h), l.at[i].group
+		value := f.segments[group].forecast.ValueOf(&l.values[i], schemas.SumFloat(w.repeat))
+		l.customers = append(l.customers, looked{value, w.total, int(group), len(l.segments)})
 		l.segments = append(l.segments, h.segments...)
 	})
 }
 
 // take adds the customers of a batch.
 func (f *Forecasts) take(l *lookedBatch, cohorts bool) {
-	n := len(f.base.s.Dimensions)
-	for i := range l.customers {
-		x := &l.customers[i]
-		if x.value.HasValue {
-			f.ranks.add(x.value.Value)
-		}
-		if cohorts {
-			f.cohorts.add(l.segments[x.segments:x.segments+n], x.group, &x.value, x.historic)
+	var added sync.WaitGroup
+	if cohorts {
+		for d := range f.cohorts.tables {
+			added.Go(func() { f.cohorts.add(d, l) })
 		}
 	}
+	for i := range l.customers {
+		if v := &l.customers[i].value; v.HasValue {
+			f.ranks.add(v.Value)
+		}
+	}
+	added.Wait()
 }

@@ -41,6 +41,11 @@ type RFM struct {
 	bytes     []byte   // of the customers since the last record
 	places    []uint32 // of their rows
 	queue     []queuedHistory
+
+	keys   []rfmKey // of the queue, as everything below
+	found  []uint32
+	spends []spendKey
+	worths []schemas.Sum
 }
 
 // queuedHistory is a customer still to be counted. The tables are too large for the caches:
@@ -124,19 +129,37 @@ func (r *RFM) Add(x *Customer) {
 
 // count counts the customers of the queue.
 func (r *RFM) count() {
+	r.keys = r.keys[:0]
 	for i := range r.queue {
-		p := r.rows.place(r.queue[i].key)
-		r.rows.rows[p].value++
-		r.places = append(r.places, p)
+		r.keys = append(r.keys, r.queue[i].key)
 	}
-	for i := range r.queue {
-		q := &r.queue[i]
-		r.net.add(q.key.group, q.key.frequency, q.net)
-		if q.costs {
-			r.margin.add(q.key.group, q.key.frequency, q.margin)
+	r.found = r.rows.placesOf(r.keys, r.found)
+	for _, p := range r.found {
+		r.rows.rows[p].value++
+	}
+	r.places = append(r.places, r.found...)
+	r.countSpend(&r.net, len(r.queue), func(q *queuedHistory) schemas.Sum { return q.net })
+	costs := len(r.queue) // once a cost is not known none counts
+	if !r.costs {
+		costs = slices.IndexFunc(r.queue, func(q queuedHistory) bool { return !q.costs })
+	}
+	r.countSpend(&r.margin, costs, func(q *queuedHistory) schemas.Sum { return q.margin })
+	r.queue = r.queue[:0]
+}
+
+// countSpend adds the first customers of the queue to a table of spend.
+func (r *RFM) countSpend(t *spendTable, n int, worth func(*queuedHistory) schemas.Sum) {
+	r.spends, r.worths = r.spends[:0], r.worths[:0]
+	for i := range r.queue[:max(n, 0)] {
+		if q := &r.queue[i]; q.key.frequency > 0 {
+			w := worth(q)
+			r.spends, r.worths = append(r.spends, spendKeyOf(q.key.group, q.key.frequency, w)), append(r.worths, w)
 		}
 	}
-	r.queue = r.queue[:0]
+	r.found = t.placesOf(r.spends, r.found)
+	for i, p := range r.found {
+		t.add(p, spent{1, r.worths[i]})
+	}
 }
 
 // encode appends the customer to the bytes: see historyReader.
@@ -271,6 +294,11 @@ func (r *historyReader) sum(wide bool) schemas.Sum {
 }
 
 func (r *historyReader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 { // most are lengths and codes
+		v := uint64(r.b[0])
+		r.b = r.b[1:]
+		return v
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
 		r.bad, r.b = true, nil
@@ -281,11 +309,6 @@ func (r *historyReader) uvarint() uint64 {
 }
 
 func (r *historyReader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
+	v := r.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }

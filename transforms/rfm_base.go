@@ -98,6 +98,9 @@ func (b *Base) summarise(parts []*RFM, numbers map[groupKey]uint32) error {
 			groups[i] = append(groups[i], numbers[k])
 		}
 		b.places[i] = make([]uint32, len(p.rows.rows))
+		if len(b.Groups) == 1 {
+			lists[0] = slices.Grow(lists[0], len(p.rows.rows))
+		}
 		for r := range p.rows.rows {
 			k := &p.rows.rows[r].key
 			g := groups[i][k.group]
@@ -138,7 +141,7 @@ func (b *Base) summariseSpend(parts []*RFM, numbers map[groupKey]uint32) error {
 		}
 		for _, x := range table.rows {
 			x.key.group = numbers[p.groups.keys[x.key.group]]
-			sums.merge(x.key, x.value)
+			sums.add(sums.place(x.key), x.value)
 		}
 		p.net, p.margin = spendTable{}, spendTable{}
 	}

@@ -3,6 +3,7 @@ package transforms
 import (
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/cohortline/cohortline/schemas"
 )
@@ -29,6 +30,7 @@ type tallied[K hashed, V any] struct {
 func (t *tally[K, V]) place(k K) uint32 {
 	if 4*len(t.rows) >= 3*len(t.slots) {
 		t.slots = make([]uint32, max(1<<10, 2*len(t.slots)))
+		t.rows = slices.Grow(t.rows, 3*len(t.slots)/4-len(t.rows))
 		for r := range t.rows {
 			t.slots[t.slot(t.rows[r].key)] = uint32(r + 1)
 		}
@@ -39,6 +41,27 @@ func (t *tally[K, V]) place(k K) uint32 {
 		t.slots[i] = uint32(len(t.rows))
 	}
 	return t.slots[i] - 1
+}
+
+// placesOf are the places of many keys. All slots are looked at before a row is: no key waits
+// for the memory of the one before it.
+func (t *tally[K, V]) placesOf(keys []K, to []uint32) []uint32 {
+	to = to[:0]
+	for i := range keys {
+		row := uint32(0)
+		if len(t.slots) > 0 {
+			row = t.slots[keys[i].hash()>>(64-bits.Len(uint(len(t.slots)-1)))]
+		}
+		to = append(to, row)
+	}
+	for i, row := range to {
+		if row > 0 && t.rows[row-1].key == keys[i] {
+			to[i] = row - 1
+		} else {
+			to[i] = t.place(keys[i])
+		}
+	}
+	return to
 }
 
 // slot is the slot of a key, or the free one where it belongs.
@@ -89,22 +112,19 @@ type spent struct {
 // spendTable adds up customers by key.
 type spendTable struct{ tally[spendKey, spent] }
 
-// add adds a customer whose order-days after the first were worth so much.
-func (t *spendTable) add(group, frequency uint32, repeat schemas.Sum) {
-	if frequency == 0 {
-		return
-	}
+// spendKeyOf is the key of a customer whose order-days after the first were worth so much.
+func spendKeyOf(group, frequency uint32, repeat schemas.Sum) spendKey {
 	k := spendKey{group, frequency, noSpend}
 	if repeat.Sign() > 0 {
 		// All numbers of one sign sort by their bits: the leading ones are the exponent and nine of the mantissa.
 		k.mean = int32(math.Float64bits(schemas.SumRatio(repeat, int64(frequency))) >> 43)
 	}
-	t.merge(k, spent{1, repeat})
+	return k
 }
 
-// merge adds customers of one key.
-func (t *spendTable) merge(k spendKey, x spent) {
-	r := &t.rows[t.place(k)].value
+// add adds customers of one row.
+func (t *spendTable) add(row uint32, x spent) {
+	r := &t.rows[row].value
 	r.customers += x.customers
 	r.total = r.total.Add(x.total)
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/cohortline/cohortline/jobs"
 	"github.com/cohortline/cohortline/pipeline"
@@ -48,7 +50,7 @@ func (p *program) demoCommand() *cli.Command {
 	}
 }
 
-// showDemo ends the demo with the heat map and the place of the tables.
+// showDemo ends the demo with the heat map, what customers bring, and the place of the tables.
 func (p *program) showDemo(c *cli.Context, dir, output string) error {
 	s, err := store.Open(c.Context, output)
 	if err != nil {
@@ -67,10 +69,48 @@ func (p *program) showDemo(c *cli.Context, dir, output string) error {
 	if err := p.picture("cohort_retention", rows, f); err != nil {
 		return err
 	}
+	if err := p.showForecast(c.Context, s); err != nil {
+		return err
+	}
 	where, err := filepath.Abs(output)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.out, "\nParquet: %s\nNext: cohortline inspect cohort_ltv --config %s\n", filepath.Join(where, "tables"), filepath.Join(dir, "cohortline.yaml"))
+	fmt.Fprintf(p.out, "\nParquet: %s\nNext: cohortline ltv explain 00004 --config %s\n", filepath.Join(where, "tables"), filepath.Join(dir, "cohortline.yaml"))
 	return nil
+}
+
+// showForecast shows, cohort by cohort, what a customer has brought, and is expected to have
+// brought at the end of the horizon.
+func (p *program) showForecast(ctx context.Context, s store.Store) error {
+	type forecast struct{ cohort, customers, soFar, later, low, high string }
+	var list []forecast
+	months := 0
+	_, err := pipeline.ReadTable(ctx, s, "cohort_ltv_forecast", "", func(value func(string) string) bool {
+		if value("kind") == "observed" {
+			list, months = append(list, forecast{cohort: value("cohort"), customers: value("cohort_customers"), soFar: value("ltv")}), 0
+			return false
+		}
+		months++
+		last := &list[len(list)-1]
+		last.later, last.low, last.high = value("ltv"), value("ltv_low"), value("ltv_high")
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "\nlifetime value of a customer: so far, and in %d months with its interval of 80 %%\ncohort     customers   so far  in %d months\n", months, months)
+	for _, f := range list {
+		fmt.Fprintf(p.out, "%s %9s %8s %13s  (%s to %s)\n", f.cohort, f.customers, money(f.soFar), money(f.later), money(f.low), money(f.high))
+	}
+	return nil
+}
+
+// money is a number of a table with two decimals.
+func money(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
 }

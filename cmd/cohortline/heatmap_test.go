@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "write the pictures in docs anew")
 func TestPictureOfReadme(t *testing.T) {
 	root := filepath.Join("..", "..")
 	picture := filepath.Join(root, "docs", "heat-map.svg")
-	got := svg(demoPicture(t, map[string]string{"COLUMNS": "150", "CLICOLOR_FORCE": "1", "NO_COLOR": ""}))
+	colours, _ := demoPicture(t, map[string]string{"COLUMNS": "150", "CLICOLOR_FORCE": "1", "NO_COLOR": ""})
+	got := svg(colours)
 	if *update {
 		if err := os.WriteFile(picture, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -38,17 +39,21 @@ func TestPictureOfReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := demoPicture(t, map[string]string{"COLUMNS": "110", "CLICOLOR_FORCE": "", "NO_COLOR": "1"})
+	plain, forecast := demoPicture(t, map[string]string{"COLUMNS": "110", "CLICOLOR_FORCE": "", "NO_COLOR": "1"})
 	if strings.Contains(plain, "\x1b") {
 		t.Error("NO_COLOR has colours")
 	}
-	if !strings.Contains(string(readme), plain) {
-		t.Errorf("README.md does not show\n%s", plain)
+	if text := plain + "\n\n" + forecast; !strings.Contains(string(readme), text) {
+		t.Errorf("README.md does not show\n%s", text)
+	}
+	if n := strings.Count(forecast, "\n1997-0"); n != 3 {
+		t.Errorf("the lifetime value of %d cohorts, want three\n%s", n, forecast)
 	}
 }
 
-// demoPicture is the heat map at the end of the demo, without blanks at line ends.
-func demoPicture(t *testing.T, env map[string]string) string {
+// demoPicture is the heat map at the end of the demo, without blanks at line ends, and the
+// lifetime value of cohorts below it.
+func demoPicture(t *testing.T, env map[string]string) (picture, forecast string) {
 	t.Helper()
 	for k, v := range env {
 		t.Setenv(k, v)
@@ -65,7 +70,11 @@ func demoPicture(t *testing.T, env map[string]string) string {
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
-	return strings.Join(lines, "\n")
+	picture, forecast, ok = strings.Cut(strings.Join(lines, "\n"), "\n\n")
+	if !ok {
+		t.Fatalf("no lifetime value below the picture\n%s", &out)
+	}
+	return picture, forecast
 }
 
 // Size of a character of the picture.

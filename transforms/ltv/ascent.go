@@ -2,6 +2,8 @@ package ltv
 
 import (
 	"math"
+	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -12,9 +14,11 @@ import (
 // not go uphill is halved. A Hessian serves as long as the steps it gives are good; the
 // last one is that of the top, which the standard errors need.
 type ascent struct {
-	evaluate    func(y, gradient []float64) float64
+	evaluate    func(y, gradient []float64) float64 // by several goroutines at a time
 	low, high   []float64
 	evaluations int
+	// enough is the gain at which a climb ends; 0 is smallestGain.
+	enough float64
 }
 
 // summit is where a climb ended.
@@ -33,8 +37,10 @@ const (
 	// A climb ends when Newton's model promises less than this to the log-likelihood:
 	// a ten-thousandth of a standard error.
 	smallestGain = 1e-8
-	longestStep  = 1.5  // in a logarithm
-	difference   = 1e-6 // for the Hessian: truncation and rounding are both about 1e-6 of it
+	// On a sample, whose top is not that of the data, a climb ends earlier.
+	roughGain   = 1e-4
+	longestStep = 1.5  // in a logarithm
+	difference  = 1e-6 // for the Hessian: truncation and rounding are both about 1e-6 of it
 	// A step is good when the next promises this many times less.
 	goodStep = 50
 )
@@ -47,7 +53,7 @@ func (o *ascent) climb(start []float64, information *mat.SymDense) *summit {
 		s.at[i] = min(max(y, o.low[i]), o.high[i])
 	}
 	s.value = o.look(s.at, s.gradient)
-	exact, last := false, math.Inf(1)
+	exact, last, enough := false, math.Inf(1), max(o.enough, smallestGain)
 	for range mostSteps {
 		if s.information == nil {
 			s.information, exact = o.curvature(s), true
@@ -56,10 +62,10 @@ func (o *ascent) climb(start []float64, information *mat.SymDense) *summit {
 		switch {
 		case math.IsNaN(gain):
 			return s
-		case !exact && (gain < smallestGain || gain > last/goodStep):
+		case !exact && (gain < enough || gain > last/goodStep):
 			s.information = nil
 			continue
-		case gain < smallestGain:
+		case gain < enough:
 			// The promise is worth one step more, which costs one look.
 			o.take(s, step, true)
 			s.converged = true
@@ -84,20 +90,25 @@ func (o *ascent) look(y, gradient []float64) float64 {
 	return o.evaluate(y, gradient)
 }
 
-// curvature is the negative Hessian by differences of the gradient.
+// curvature is the negative Hessian by differences of the gradient, each looked at beside
+// the others.
 func (o *ascent) curvature(s *summit) *mat.SymDense {
 	n := len(s.at)
 	rows := make([][]float64, n)
-	y := make([]float64, n)
+	var looks sync.WaitGroup
 	for i := range rows {
 		rows[i] = make([]float64, n)
-		copy(y, s.at)
-		y[i] += difference
-		o.look(y, rows[i])
-		for j := range rows[i] {
-			rows[i][j] = (s.gradient[j] - rows[i][j]) / difference
-		}
+		looks.Go(func() {
+			y := slices.Clone(s.at)
+			y[i] += difference
+			o.evaluate(y, rows[i])
+			for j := range rows[i] {
+				rows[i][j] = (s.gradient[j] - rows[i][j]) / difference
+			}
+		})
 	}
+	looks.Wait()
+	o.evaluations += n
 	m := mat.NewSymDense(n, nil)
 	for i := range n {
 		for j := i; j < n; j++ {

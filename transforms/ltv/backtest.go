@@ -19,6 +19,12 @@ type BacktestPlan struct {
 	// KnownParameters leaves out of the intervals what is uncertain of the parameters:
 	// hardly anything from some ten thousand customers on, for an eighth of the time.
 	KnownParameters bool
+	// Scores are fits of the candidates, in their order, to what was known at the same origin of
+	// the same customers, as Choose makes them: no others are needed for Everyone. May be nil.
+	Scores []Score
+	// Near are parameters at which the fits of the candidates begin, see Candidate. It, or any
+	// of them, may be nil.
+	Near [][]float64
 }
 
 // Check says what is wrong with a plan.
@@ -63,7 +69,7 @@ func Backtests(list []HeldOut, p BacktestPlan) ([]Backtest, error) {
 	if err != nil {
 		return nil, err
 	}
-	pooled := all.fit(&p)
+	pooled := all.fit(&p, p.Scores)
 	results := all.judge(&p, pooled, Everyone)
 	if p.Segments <= 1 {
 		return results, nil
@@ -85,7 +91,7 @@ func Backtests(list []HeldOut, p BacktestPlan) ([]Backtest, error) {
 		}
 		fits := pooled
 		if own := b.known.repeaters >= max(p.LeastRepeaters, MinRepeaters); own {
-			fits = b.fit(&p)
+			fits = b.fit(&p, nil)
 		} else {
 			fits.pooled = true
 		}
@@ -125,10 +131,20 @@ type fitted struct {
 	pooled   bool
 }
 
-func (b *backtested) fit(p *BacktestPlan) fitted {
+// fit fits the candidates, unless that has been done.
+func (b *backtested) fit(p *BacktestPlan, done []Score) fitted {
 	var f fitted
-	for _, c := range p.Candidates {
-		m, fit := c.Fit(b.known)
+	for i, c := range p.Candidates {
+		var m Model
+		var fit Fit
+		switch {
+		case done != nil:
+			m, fit = done[i].Model, done[i].Fit
+		case p.Near != nil:
+			m, fit = c.FitNear(b.known, p.Near[i])
+		default:
+			m, fit = c.Fit(b.known)
+		}
 		f.models, f.fits = append(f.models, m), append(f.fits, fit)
 	}
 	f.spend, f.spendFit = FitGammaGamma(b.spend)

@@ -158,10 +158,10 @@ func (s *sumOfTerms) add(weight float64, slope [4]float64) {
 // verdict says so; otherwise it is the zero value.
 func FitBGBB(s *OpportunitiesSummary) (BGBB, Fit) {
 	p := &problem{model: "BG/BB", names: []string{"α", "β", "γ", "δ"}, customers: s.customers, limits: []meaning{
-		{"γ → 0", "nobody is seen to be lost; the parameters of loss mean nothing by themselves"},
-		{"γ, δ → ∞", sameLoss},
-		{"δ → ∞", "nobody is seen to be lost; the parameters of loss mean nothing by themselves"},
-		{"α, β → ∞", "all customers take an opportunity with about the same probability; predictions hold, α and β mean nothing by themselves"},
+		{where: "γ → 0", says: "nobody is seen to be lost; the parameters of loss mean nothing by themselves"},
+		{where: "γ, δ → ∞", says: sameLoss},
+		{where: "δ → ∞", says: "nobody is seen to be lost; the parameters of loss mean nothing by themselves"},
+		{where: "α, β → ∞", says: "all customers take an opportunity with about the same probability; predictions hold, α and β mean nothing by themselves"},
 	}}
 	if s.repeaters < MinRepeaters {
 		return BGBB{}, p.unfit(s.repeaters, "repeaters")

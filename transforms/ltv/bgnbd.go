@@ -27,8 +27,10 @@ func (m BGNBD) Living(frequency int, age float64) Living { return m.core().livin
 
 // FitBGNBD estimates the model by maximum likelihood. The model is usable when the
 // verdict says so; otherwise it is the zero value.
-func FitBGNBD(s *Summary) (BGNBD, Fit) {
-	f := fitGeometric(s, "BG/NBD", 0)
+func FitBGNBD(s *Summary) (BGNBD, Fit) { return fitBGNBD(s, nil) }
+
+func fitBGNBD(s *Summary, near []float64) (BGNBD, Fit) {
+	f := fitGeometric(s, "BG/NBD", 0, near)
 	if f.Values == nil {
 		return BGNBD{}, f
 	}

@@ -65,8 +65,8 @@ func (c Contracts) counts() (customers, lost float64) {
 func contractProblem(model string, names []string, c Contracts) (*problem, Fit, bool) {
 	customers, lost := c.counts()
 	p := &problem{model: model, names: names, customers: customers, limits: []meaning{
-		{"β → ∞", sameLoss},
-		{"α → 0", "nobody, or nobody after the first period, is seen to be lost"},
+		{where: "β → ∞", says: sameLoss},
+		{where: "α → 0", says: "nobody, or nobody after the first period, is seen to be lost"},
 	}}
 	if lost < MinRepeaters {
 		return p, p.unfit(lost, "lost customers"), false

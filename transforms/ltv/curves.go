@@ -1,6 +1,9 @@
 package ltv
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Curves are the expected purchases of living customers over time, for the frequencies and
 // ages of a summary: computed at some ages of each frequency and drawn between them, to 1e-4.
@@ -23,9 +26,11 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 	}
 	end := times[len(times)-1]
 	for _, g := range s.groups {
-		frequency := s.rows[g.from].Frequency
-		young := m.Living(frequency, 0)
-		k := &curveGroup{ages: newAges([]Living{young}, s.rows[g.from:g.to])}
+		c.groups[g.frequency] = new(curveGroup)
+	}
+	s.eachGroup(func(g group) {
+		young, k := m.Living(g.frequency, 0), c.groups[g.frequency]
+		k.ages = newAges([]Living{young}, s.rows[g.from:g.to])
 		for _, age := range k.ages.ages {
 			living := young.Quiet(age)
 			logs := make([]float64, len(times))
@@ -36,8 +41,7 @@ func NewCurves(m Model, s *Summary, times []float64) *Curves {
 			k.logs = append(k.logs, logs)
 		}
 		k.fillSpread(young, end)
-		c.groups[frequency] = k
-	}
+	})
 	return c
 }
 
@@ -48,12 +52,12 @@ func (k *curveGroup) fillSpread(young Living, t float64) {
 		every = 1
 	}
 	k.spread = make([]float64, len(k.ages.ages))
-	before := 0
+	before, most := 0, 0
 	for i, age := range k.ages.ages {
 		if i%every > 0 && i < len(k.ages.ages)-1 {
 			continue
 		}
-		k.spread[i] = spread(young.Quiet(age), t, math.Exp(k.logs[i][len(k.logs[i])-1]))
+		k.spread[i], most = spread(young.Quiet(age), t, math.Exp(k.logs[i][len(k.logs[i])-1]), most)
 		for j := before + 1; j < i; j++ {
 			k.spread[j] = k.spread[before] + float64(j-before)/float64(i-before)*(k.spread[i]-k.spread[before])
 		}
@@ -61,12 +65,13 @@ func (k *curveGroup) fillSpread(young Living, t float64) {
 	}
 }
 
-// spread is (E[N²] − E[N]) / E[N]² − 1 of the number within t: 0 where it is Poisson.
-func spread(l Living, t, mean float64) float64 {
+// spread is (E[N²] − E[N]) / E[N]² − 1 of the number N within t: 0 where it is Poisson. It
+// also tells how many counts were asked for; most is about how many there will be.
+func spread(l Living, t, mean float64, most int) (float64, int) {
 	if mean < 1e-12 {
-		return 0
+		return 0, 0
 	}
-	next := counter(l, t)
+	next := counter(l, t, most)
 	left, second := 1.0, 0.0
 	n := 0
 	for ; left > 1e-7 && n < mostCounts; n++ {
@@ -75,17 +80,18 @@ func spread(l Living, t, mean float64) float64 {
 		second += p * float64(n) * float64(n-1)
 	}
 	second += max(left, 0) * float64(n) * float64(n)
-	return max(second/(mean*mean)-1, 0)
+	return max(second/(mean*mean)-1, 0), n
 }
 
 // At writes the expected purchases within each time of a living customer; the variance of
 // the number within any of them is about e + e²·spread.
 func (c *Curves) At(frequency int, age float64, expected []float64) (spread float64) {
 	k := c.groups[frequency]
-	if k.place > 0 && k.ages.ages[k.place] > age {
-		k.place = 0
+	at := k.ages
+	if i, _ := slices.BinarySearch(at.ages, age); i > 0 {
+		at.place = i - 1
 	}
-	place, share := k.between(max(age, k.ages.ages[0]))
+	place, share := at.between(max(age, at.ages[0]))
 	if share == 0 {
 		for i, l := range k.logs[place] {
 			expected[i] = math.Exp(l)

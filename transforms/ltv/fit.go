@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -26,6 +27,15 @@ type Fit struct {
 
 // AIC is Akaike's criterion, 2k − 2ℓ; smaller is better.
 func (f *Fit) AIC() float64 { return 2*float64(len(f.Parameters)) - 2*f.LogLikelihood }
+
+// Near is where the fit of similar customers may begin, see Candidate.FitNear: the estimates
+// of a maximum. From a ridge, where the slope is nothing, no way would be found; it is nil.
+func (f *Fit) Near() []float64 {
+	if f.Verdict.Kind != Converged {
+		return nil
+	}
+	return f.Values
+}
 
 // Intervals are the bounds of the parameters at z standard errors, computed on the
 // logarithms, so that they stay positive; nil when there are no standard errors.
@@ -50,6 +60,9 @@ type problem struct {
 	rough   func(theta, gradient []float64) float64
 	sampled float64
 	starts  [][]float64
+	// near is a point said to be close to the top; the starts serve where it leads to none. Nil
+	// without one.
+	near []float64
 	// low and high bound θ: what lies beyond differs from the bound by nothing that data can show.
 	low, high []float64
 	// limits say what a ridge means, the first that applies.
@@ -69,7 +82,11 @@ func over[S sampled[S]](p *problem, s S, likelihood func(s S, theta, gradient []
 		return func(theta, gradient []float64) float64 { return likelihood(s, theta, gradient) }
 	}
 	p.evaluate = on(s)
-	if rough := s.thin(thinned); rough != s {
+	size := thinnedStarts
+	if p.near != nil {
+		size = thinnedNear
+	}
+	if rough := s.thin(size); rough != s {
 		p.rough, p.sampled = on(rough), rough.Customers()/s.Customers()
 	}
 }
@@ -80,22 +97,16 @@ func (p *problem) fit() Fit {
 	o := ascent{low: logs(p.low), high: logs(p.high)}
 	o.evaluate = inLogs(p.evaluate)
 	if p.rough != nil {
-		o.evaluate = inLogs(p.rough)
+		o.evaluate, o.enough = inLogs(p.rough), roughGain
 	}
-	var best *summit
-	for _, start := range p.starts {
-		s := o.climb(logs(start), nil)
-		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
-			best = s
-		}
-	}
+	best := p.begin(&o)
 	f.Evaluations = o.evaluations
 	if best == nil {
 		f.Verdict = Verdict{NotMoved, "did not move: no start led uphill; check that time has one unit and the rows are plausible"}
 		return f
 	}
 	if p.rough != nil {
-		o.evaluate = inLogs(p.evaluate)
+		o.evaluate, o.enough = inLogs(p.evaluate), 0
 		o.evaluations = 0
 		var known *mat.SymDense
 		if best.converged {
@@ -106,9 +117,7 @@ func (p *problem) fit() Fit {
 		f.Evaluations += o.evaluations
 	}
 	f.LogLikelihood = best.value
-	for _, y := range best.at {
-		f.Values = append(f.Values, math.Exp(y))
-	}
+	f.Values = exps(best.at)
 	f.Verdict = p.judge(&o, best)
 	if f.Verdict.Kind == Converged {
 		covariance, err := inverse(best.information)
@@ -124,12 +133,45 @@ func (p *problem) fit() Fit {
 	return f
 }
 
+// begin climbs from near, or where that does not reach a top from every start, side by side;
+// the first of the best summits counts, nil when no start led anywhere.
+func (p *problem) begin(o *ascent) (best *summit) {
+	if p.near != nil {
+		if best = o.climb(logs(p.near), nil); best.converged {
+			return best
+		}
+		best = nil
+	}
+	summits, climbs := make([]*summit, len(p.starts)), make([]ascent, len(p.starts))
+	var wait sync.WaitGroup
+	for i, start := range p.starts {
+		climbs[i] = ascent{evaluate: o.evaluate, low: o.low, high: o.high, enough: o.enough}
+		wait.Go(func() { summits[i] = climbs[i].climb(logs(start), nil) })
+	}
+	wait.Wait()
+	for i, s := range summits {
+		o.evaluations += climbs[i].evaluations
+		if s.moved && (best == nil || s.value > best.value+1e-9*math.Abs(best.value)) {
+			best = s
+		}
+	}
+	return best
+}
+
 func logs(theta []float64) []float64 {
 	y := make([]float64, len(theta))
 	for i, v := range theta {
 		y[i] = math.Log(v)
 	}
 	return y
+}
+
+func exps(y []float64) []float64 {
+	theta := make([]float64, len(y))
+	for i, v := range y {
+		theta[i] = math.Exp(v)
+	}
+	return theta
 }
 
 // inLogs turns a function of θ into one of ln θ.

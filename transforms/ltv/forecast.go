@@ -1,28 +1,32 @@
 package ltv
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // Forecast is what a model of purchases and one of spend say of every row of a summary:
 // made once, so that each customer is a look at its row and a few multiplications.
 type Forecast struct {
-	rows    []rowForecast
-	values  []rowValue
+	rows    []RowForecast
+	values  []RowValue
 	spend   GammaGamma
 	worth   bool         // the model of spend is usable
 	others  []GammaGamma // the scenarios of spend; nil where its parameters are known
 	between float64      // quantile of the normal distribution at the upper bound of intervals
 }
 
-// rowForecast is what customers of a row have in common.
-type rowForecast struct {
+// RowForecast is what customers of a row have in common.
+type RowForecast struct {
 	RFM
 	Prediction
-	interval Interval
+	interval   Interval
+	discounted float64
 }
 
-// rowValue is what their value needs, by itself, so that a look at the values of all
+// RowValue is what their value needs, by itself, so that a look at the values of all
 // customers reads little memory.
-type rowValue struct {
+type RowValue struct {
 	alive, discounted float64 // discounted: expected purchases, each as worth now
 	age               float64
 	frequency         int
@@ -58,16 +62,7 @@ func (f *Fit) known() bool {
 // NewForecast makes the forecast of all rows. Both fits are the candidate's and the model's
 // of spend; the first must be usable.
 func NewForecast(c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
-	return NewForecastInParallel(func(tasks ...func()) {
-		for _, f := range tasks {
-			f()
-		}
-	}, c, purchases, g, spend, s, v, probability)
-}
-
-// NewForecastInParallel is NewForecast with its parts as tasks, which may run in any order.
-func NewForecastInParallel(parallel func(tasks ...func()), c Candidate, purchases *Fit, g GammaGamma, spend *Fit, s *Summary, v Valuation, probability float64) *Forecast {
-	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]rowForecast, len(s.rows)), values: make([]rowValue, len(s.rows)), between: probit((1 + probability) / 2)}
+	f := &Forecast{spend: g.orTypical(), worth: spend.Verdict.Usable(), rows: make([]RowForecast, len(s.rows)), values: make([]RowValue, len(s.rows)), between: probit((1 + probability) / 2)}
 	m, horizon := c.With(purchases.Values), v.Horizon.In(v.Unit)
 	models := []Model{m}
 	if !purchases.known() {
@@ -79,13 +74,15 @@ func NewForecastInParallel(parallel func(tasks ...func()), c Candidate, purchase
 		}
 	}
 	var predictions []Prediction
-	var intervals []Interval
 	var present []float64
-	parallel(func() { intervals = Intervals(models, f.spend, s, horizon, probability) },
-		func() { predictions, present = Predict(m, s, horizon), v.present(m, s) })
+	var beside sync.WaitGroup
+	beside.Go(func() { predictions, present = Predict(m, s, horizon), v.present(m, s) })
+	intervals := Intervals(models, f.spend, s, horizon, probability)
+	beside.Wait()
 	for i, p := range predictions {
-		f.rows[i] = rowForecast{s.rows[i].RFM, p, intervals[i]}
-		f.values[i] = rowValue{p.Alive, p.Expected * present[i], s.rows[i].Age, s.rows[i].Frequency}
+		discounted := p.Expected * present[i]
+		f.rows[i] = RowForecast{s.rows[i].RFM, p, intervals[i], discounted}
+		f.values[i] = RowValue{p.Alive, discounted, s.rows[i].Age, s.rows[i].Frequency}
 	}
 	return f
 }
@@ -125,11 +122,25 @@ type CustomerValue struct {
 	HasValue     bool
 }
 
+// Row is what customers of a row have in common: for CustomerOf. Rows taken before the
+// customers are looked at cost less, as none waits for the memory of the one before.
+func (f *Forecast) Row(row int) RowForecast { return f.rows[row] }
+
+// RowValue is what the value of customers of a row needs: for ValueOf.
+func (f *Forecast) RowValue(row int) RowValue { return f.values[row] }
+
+// NoValue is the RowValue of customers of whom nothing is foretold.
+func NoValue(c RFM) RowValue { return RowValue{age: c.Age, frequency: c.Frequency} }
+
 // Value is the value of a customer of a row whose repeat purchases were worth so much.
 func (f *Forecast) Value(row int, spent float64) CustomerValue {
-	r := &f.values[row]
+	return f.ValueOf(&f.values[row], spent)
+}
+
+// ValueOf is Value of a row that has been taken. A nil Forecast foretells nothing.
+func (f *Forecast) ValueOf(r *RowValue, spent float64) CustomerValue {
 	v := CustomerValue{Frequency: r.frequency, Age: r.age, Alive: r.alive}
-	if f.worth {
+	if f != nil && f.worth {
 		v.Spend = f.spend.Mean(f.spendOf(r.frequency, spent))
 		if v.HasValue = !math.IsInf(v.Spend, 0); v.HasValue {
 			v.Value = r.discounted * v.Spend
@@ -148,7 +159,12 @@ func (f *Forecast) spendOf(frequency int, spent float64) Spend {
 
 // Customer is the forecast of a customer of a row whose repeat purchases were worth so much.
 func (f *Forecast) Customer(row int, spent float64) CustomerForecast {
-	r, v := &f.rows[row], f.Value(row, spent)
+	return f.CustomerOf(&f.rows[row], spent)
+}
+
+// CustomerOf is Customer of a row that has been taken.
+func (f *Forecast) CustomerOf(r *RowForecast, spent float64) CustomerForecast {
+	v := f.ValueOf(&RowValue{r.Alive, r.discounted, r.Age, r.Frequency}, spent)
 	c := CustomerForecast{RFM: r.RFM, Prediction: r.Prediction, OrdersLow: r.interval.OrdersLow, OrdersHigh: r.interval.OrdersHigh,
 		Spend: v.Spend, Value: v.Value, HasValue: v.HasValue}
 	if !v.HasValue || r.Expected <= 0 {
@@ -160,7 +176,7 @@ func (f *Forecast) Customer(row int, spent float64) CustomerForecast {
 		low, high = f.widen(spend, c.Spend, low, high)
 	}
 	// The interval is of the sum as it is paid; what is worth less later is so in the mean.
-	share := f.values[row].discounted / r.Expected
+	share := r.discounted / r.Expected
 	c.ValueLow, c.ValueHigh = low*share, high*share
 	return c
 }

@@ -35,8 +35,8 @@ func (m GammaGamma) Mean(c Spend) float64 {
 // verdict says so; otherwise it is the zero value.
 func FitGammaGamma(s *SpendSummary) (GammaGamma, Fit) {
 	p := &problem{model: "Gamma-Gamma", names: []string{"p", "q", "v"}, customers: s.customers, limits: []meaning{
-		{"q, v → ∞", "all customers spend about the same; predictions hold, q and v mean nothing by themselves"},
-		{"p → ∞", "each customer spends always the same; predictions hold, p means nothing by itself"},
+		{where: "q, v → ∞", says: "all customers spend about the same; predictions hold, q and v mean nothing by themselves"},
+		{where: "p → ∞", says: "each customer spends always the same; predictions hold, p means nothing by itself"},
 	}}
 	if s.customers < MinRepeaters {
 		return GammaGamma{}, p.unfit(s.customers, "customers with a repeat purchase of positive value")

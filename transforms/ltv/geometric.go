@@ -34,8 +34,8 @@ func (g geometric) logLikelihood(c RFM) float64 {
 }
 
 // fitGeometric fits BG/NBD (first = 0) or MBG/NBD (first = 1).
-func fitGeometric(s *Summary, name string, first int) Fit {
-	p := &problem{model: name, names: []string{"r", "α", "a", "b"}, customers: s.customers, limits: geometricLimits}
+func fitGeometric(s *Summary, name string, first int, near []float64) Fit {
+	p := &problem{near: near, model: name, names: []string{"r", "α", "a", "b"}, customers: s.customers, limits: geometricLimits}
 	if s.repeaters < MinRepeaters {
 		return p.unfit(s.repeaters, "repeaters")
 	}
@@ -55,11 +55,13 @@ func fitGeometric(s *Summary, name string, first int) Fit {
 }
 
 var geometricLimits = []meaning{
-	{"a → 0", neverLost},
-	{"a, b → ∞", sameLoss},
-	{"b → ∞", neverLost},
-	{"a, b → 0", "customers are lost at once or never; predictions hold, a and b mean nothing by themselves"},
-	{"any a", "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
-	{"r, α → ∞", sameRate},
-	{"r → ∞", sameRate},
+	{where: "a → 0", says: neverLost},
+	{where: "a, b → ∞", says: sameLoss},
+	{where: "b → ∞", says: sameLoss, when: func(theta []float64) bool { return theta[2] > someLoss*theta[3] }},
+	{where: "b → ∞", says: neverLost},
+	{where: "a → ∞", says: sameLoss},
+	{where: "a, b → 0", says: "customers are lost at once or never; predictions hold, a and b mean nothing by themselves"},
+	{where: "any a", says: "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
+	{where: "r, α → ∞", says: sameRate},
+	{where: "r → ∞", says: sameRate},
 }

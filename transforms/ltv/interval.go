@@ -54,7 +54,7 @@ func Orders(models []Model, c RFM, t, rest float64) Distribution {
 	lost, left := 0.0, 1.0
 	next, alive := make([]func(int) float64, len(models)), make([]float64, len(models))
 	for i, m := range models {
-		next[i], alive[i] = counter(m.Living(c.Frequency, c.Age), t), m.Alive(c)
+		next[i], alive[i] = counter(m.Living(c.Frequency, c.Age), t, 0), m.Alive(c)
 		lost += share * (1 - alive[i])
 	}
 	var d Distribution

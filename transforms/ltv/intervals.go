@@ -34,8 +34,8 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 	for j, m := range models {
 		alive[j] = aliveRows(m, s)
 	}
-	now := make([]float64, len(models))
-	for _, group := range s.groups {
+	s.eachGroup(func(group group) {
+		now := make([]float64, len(models))
 		k := newKnots(models, g, s.rows[group.from:group.to], t, high)
 		for i := group.from; i < group.to; i++ {
 			futures := k.at(s.rows[i].Age)
@@ -47,7 +47,7 @@ func Intervals(models []Model, g GammaGamma, s *Summary, t, probability float64)
 				k.ratios.at(futures, now, low), k.ratios.at(futures, now, high),
 			}
 		}
-	}
+	})
 	return list
 }
 
@@ -65,13 +65,12 @@ var steps = func() []int {
 }()
 
 // futureOf computes the counts of customers of an age, somewhat further than the greatest
-// quantile asked for, for the sake of their value.
-func futureOf(futures []future, young []Living, age, t, high float64) {
+// quantile asked for, for the sake of their value; most is about how many there will be.
+func futureOf(futures []future, young []Living, age, t, high float64, most int) {
 	next, living := make([]func(int) float64, len(young)), make([]Living, len(young))
 	for j, l := range young {
 		living[j] = l.Quiet(age)
-		next[j] = counter(living[j], t)
-		futures[j].orders = futures[j].orders[:0]
+		next[j] = counter(living[j], t, min(most, 128))
 	}
 	enough := 1 - (1-high)/100
 	sums := make([]float64, len(young))
@@ -90,8 +89,9 @@ func futureOf(futures []future, young []Living, age, t, high float64) {
 	}
 }
 
-// counter is Count by n, to be asked from 0 on: several at once where a model has a way.
-func counter(l Living, t float64) func(n int) float64 {
+// counter is Count by n, to be asked from 0 on: several at once where a model has a way, and
+// as many at first as are expected to be asked for.
+func counter(l Living, t float64, most int) func(n int) float64 {
 	all, ok := l.(interface{ counts(int, float64) []float64 })
 	if !ok {
 		return func(n int) float64 { return l.Count(n, t) }
@@ -99,7 +99,7 @@ func counter(l Living, t float64) func(n int) float64 {
 	var list []float64
 	return func(n int) float64 {
 		if n >= len(list) {
-			list = all.counts(2*n+8, t)
+			list = all.counts(max(2*n+8, most), t)
 		}
 		return list[n]
 	}

@@ -80,9 +80,11 @@ func newKnots(models []Model, g GammaGamma, rows []Row, t, high float64) *knots 
 		young[j] = m.Living(rows[0].Frequency, 0)
 	}
 	k := &knots{ages: newAges(young, rows), now: make([]future, len(models)), age: math.NaN()}
+	most := 0
 	for i, age := range k.ages.ages {
 		f := make([]future, len(models))
-		futureOf(f, young, age, t, high)
+		futureOf(f, young, age, t, high, most)
+		most = len(f[0].orders) // older customers of a frequency buy less
 		if i == 0 {
 			k.ratios = newRatioTable(g, rows[0].Frequency, len(f[0].orders)-1) // the youngest of a frequency buy the most
 		}

@@ -23,8 +23,10 @@ func (m MBGNBD) Living(frequency int, age float64) Living { return m.core().livi
 
 // FitMBGNBD estimates the model by maximum likelihood. The model is usable when the
 // verdict says so; otherwise it is the zero value.
-func FitMBGNBD(s *Summary) (MBGNBD, Fit) {
-	f := fitGeometric(s, "MBG/NBD", 1)
+func FitMBGNBD(s *Summary) (MBGNBD, Fit) { return fitMBGNBD(s, nil) }
+
+func fitMBGNBD(s *Summary, near []float64) (MBGNBD, Fit) {
+	f := fitGeometric(s, "MBG/NBD", 1, near)
 	if f.Values == nil {
 		return MBGNBD{}, f
 	}

@@ -30,9 +30,11 @@ func (m NBD) Living(frequency int, age float64) Living {
 
 // FitNBD estimates the model by maximum likelihood. The model is usable when the
 // verdict says so; otherwise it is the zero value.
-func FitNBD(s *Summary) (NBD, Fit) {
-	p := &problem{model: "NBD", names: []string{"r", "α"}, customers: s.customers,
-		limits: []meaning{{"r, α → ∞", sameRate}, {"r → ∞", sameRate}}}
+func FitNBD(s *Summary) (NBD, Fit) { return fitNBD(s, nil) }
+
+func fitNBD(s *Summary, near []float64) (NBD, Fit) {
+	p := &problem{near: near, model: "NBD", names: []string{"r", "α"}, customers: s.customers,
+		limits: []meaning{{where: "r, α → ∞", says: sameRate}, {where: "r → ∞", says: sameRate}}}
 	if s.repeaters < MinRepeaters {
 		return NBD{}, p.unfit(s.repeaters, "repeaters")
 	}

@@ -52,14 +52,19 @@ func (m ParetoNBD) Living(frequency int, age float64) Living {
 
 // FitParetoNBD estimates the model by maximum likelihood. The model is usable when the
 // verdict says so; otherwise it is the zero value.
-func FitParetoNBD(s *Summary) (ParetoNBD, Fit) {
-	p := &problem{model: "Pareto/NBD", names: []string{"r", "α", "s", "β"}, customers: s.customers, limits: []meaning{
-		{"s → 0", neverLost},
-		{"s, β → ∞", sameLoss},
-		{"β → ∞", neverLost},
-		{"any s", "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
-		{"r, α → ∞", sameRate},
-		{"r → ∞", sameRate},
+func FitParetoNBD(s *Summary) (ParetoNBD, Fit) { return fitParetoNBD(s, nil) }
+
+func fitParetoNBD(s *Summary, near []float64) (ParetoNBD, Fit) {
+	lossy := func(theta []float64) bool { return theta[2]*s.meanAge > someLoss*theta[3] }
+	p := &problem{near: near, model: "Pareto/NBD", names: []string{"r", "α", "s", "β"}, customers: s.customers, limits: []meaning{
+		{where: "s → 0", says: neverLost},
+		{where: "s, β → ∞", says: sameLoss},
+		{where: "s → ∞", says: sameLoss, when: lossy},
+		{where: "β → ∞", says: sameLoss, when: lossy},
+		{where: "β → ∞", says: neverLost},
+		{where: "any s", says: "no customer was silent long enough to say anything of loss; NBD says the same with two parameters"},
+		{where: "r, α → ∞", says: sameRate},
+		{where: "r → ∞", says: sameRate},
 	}}
 	if s.repeaters < MinRepeaters {
 		return ParetoNBD{}, p.unfit(s.repeaters, "repeaters")

@@ -142,7 +142,7 @@ func TestCountsAtOnce(t *testing.T) {
 			for _, c := range append(slices.Clone(histories), RFM{9000, 30, 31}) {
 				for _, after := range []float64{0, .5, 52, 300} {
 					l := m.Living(c.Frequency, c.Age)
-					next, left := counter(l, after), 1.0
+					next, left := counter(l, after, 0), 1.0
 					for n := range 70 {
 						near(t, fmt.Sprint(theta, c, after, ": at least ", n), l.AtLeast(n, after), left, 1e-10)
 						want := l.Count(n, after)
@@ -159,7 +159,7 @@ func TestCountsAtOnce(t *testing.T) {
 func TestCountsAtOnceOfFrequentBuyers(t *testing.T) {
 	eachFamily(t, func(t *testing.T, f family) {
 		l := f.model(f.typical).Living(1500, 31)
-		next := counter(l, 28)
+		next := counter(l, 28, 0)
 		for n := range 1001 {
 			if got := next(n); n%200 == 0 {
 				want := l.Count(n, 28)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -169,26 +168,15 @@ var shops = map[string][][]float64{
 	"BdW":         {{.5, 1, 1.2}, {.26, 1.7, 1.6}, {.7, 1.2, 1}, {1, 2, .8}, {.4, .8, 1.1}, {.6, 3, 1.3}, {.9, 1.5, .7}, {.5, 2, 1}, {.8, .9, .9}, {.3, 1, 1.4}},
 }
 
-// recoverAll runs a number of seeds over a number of shops of every model.
-func recoverAll(sets, seeds, customers int) []*recovery {
-	var list []*recovery
-	each := func(name string, run func(r *recovery, theta []float64, seed uint64)) {
-		r := &recovery{name: name}
-		for i, theta := range shops[name][:sets] {
-			for seed := range seeds {
-				run(r, theta, uint64(1000*i+seed+1))
-			}
-		}
-		list = append(list, r)
-	}
+// simulations are a data set of every model: its parameters, a seed, how many customers.
+func simulations() (names []string, run map[string]func(r *recovery, theta []float64, seed uint64, customers int)) {
+	run = map[string]func(r *recovery, theta []float64, seed uint64, customers int){
+		"Gamma-Gamma": (*recovery).spend, "BG/BB": (*recovery).opportunities, "sBG": (*recovery).contracts, "BdW": (*recovery).contracts}
 	for _, f := range families() {
-		each(f.name, func(r *recovery, theta []float64, seed uint64) { r.purchases(f, theta, seed, customers) })
+		names = append(names, f.name)
+		run[f.name] = func(r *recovery, theta []float64, seed uint64, customers int) { r.purchases(f, theta, seed, customers) }
 	}
-	each("Gamma-Gamma", func(r *recovery, theta []float64, seed uint64) { r.spend(theta, seed, customers) })
-	each("BG/BB", func(r *recovery, theta []float64, seed uint64) { r.opportunities(theta, seed, customers) })
-	each("sBG", func(r *recovery, theta []float64, seed uint64) { r.contracts(theta, seed, customers) })
-	each("BdW", func(r *recovery, theta []float64, seed uint64) { r.contracts(theta, seed, customers) })
-	return list
+	return append(names, "Gamma-Gamma", "BG/BB", "sBG", "BdW"), run
 }
 
 // spend simulates customers with one to five purchases and as many after.
@@ -334,19 +322,27 @@ func TestRecovery(t *testing.T) {
 		sets, seeds, customers = 10, 20, 6000
 		low, high, least, most = .8, 1.25, .77, .83
 	}
-	var table strings.Builder
-	for _, r := range recoverAll(sets, seeds, customers) {
-		fmt.Fprintln(&table, r.row())
-		if z := r.squares / r.values; !(z > low && z < high) {
-			t.Errorf("%s: mean z² %.3f, want between %v and %v", r.name, z, low, high)
-		}
-		for _, s := range []share{r.orders, r.value} {
-			if s.of > 0 && !(s.in/s.of > least && s.in/s.of < most) {
-				t.Errorf("%s: intervals of 80 %% hold in %v, want %v to %v", r.name, s, least, most)
+	names, run := simulations()
+	t.Logf("%d shops, %d seeds, %d customers\n| model | fits | on a ridge | mean z² | orders | value | totals |", sets, seeds, customers)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			r := &recovery{name: name}
+			for i, theta := range shops[name][:sets] {
+				for seed := range seeds {
+					run[name](r, theta, uint64(1000*i+seed+1), customers)
+				}
 			}
-		}
+			t.Log(r.row())
+			if z := r.squares / r.values; !(z > low && z < high) {
+				t.Errorf("%s: mean z² %.3f, want between %v and %v", r.name, z, low, high)
+			}
+			for _, s := range []share{r.orders, r.value} {
+				if s.of > 0 && !(s.in/s.of > least && s.in/s.of < most) {
+					t.Errorf("%s: intervals of 80 %% hold in %v, want %v to %v", r.name, s, least, most)
+				}
+			}
+		})
 	}
-	t.Logf("%d shops, %d seeds, %d customers\n| model | fits | on a ridge | mean z² | orders | value | totals |\n%s", sets, seeds, customers, &table)
 }
 
 // The measure fails when parameters or errors are wrong: the twin of TestRecovery.

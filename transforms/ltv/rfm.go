@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // RFM is what the models know of one customer. Recency and Age share one unit of time,
@@ -182,6 +185,20 @@ func (s *Summary) sum() {
 		}
 		s.groupAges = append(s.groupAges, list)
 	}
+}
+
+// eachGroup calls for every range of rows with equal frequency, several at a time.
+func (s *Summary) eachGroup(do func(group)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(s.groups)) {
+		wait.Go(func() {
+			for g := next.Add(1) - 1; int(g) < len(s.groups); g = next.Add(1) - 1 {
+				do(s.groups[g])
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // Rows are the distinct rows, sorted by frequency, age and recency; not to be changed.

@@ -13,8 +13,16 @@ func timeBounds(s *Summary) (low, high float64) {
 	return s.meanAge * shapeLow, s.meanAge * shapeHigh * 50
 }
 
-// thinned is the size, in rows, of the sample on which starts are compared.
-const thinned = 4096
+// thinned is the size, in rows, of a sample on which totals are compared, thinnedStarts of
+// the one on which starts are.
+const (
+	thinned       = 4096
+	thinnedStarts = 1024
+)
+
+// thinnedNear is its size where a climb begins near the top: large enough that its top is one
+// step from that of all rows.
+const thinnedNear = 1 << 16
 
 // What a ridge means, where models agree.
 const (
@@ -22,6 +30,10 @@ const (
 	sameRate  = "all customers buy at about the same rate; predictions hold, r and α mean nothing by themselves"
 	sameLoss  = "all customers are about equally likely to be lost; predictions hold, these parameters mean nothing by themselves"
 )
+
+// someLoss is the probability of loss, at a chance or within the mean age, below which nobody is
+// seen to be lost.
+const someLoss = 1e-4
 
 // rateStart guesses r and α as if nobody were ever lost, from the mean of the counts
 // and the share without any.

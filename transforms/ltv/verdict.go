@@ -71,7 +71,7 @@ func (p *problem) judge(o *ascent, s *summit) Verdict {
 		where = append(where, p.along(o, s, direction)...)
 	}
 	if len(where) > 0 {
-		return p.ridge(strings.Join(where, ", "))
+		return p.ridge(strings.Join(where, ", "), exps(s.at))
 	}
 	return Verdict{Converged, "converged"}
 }
@@ -154,12 +154,16 @@ func (p *problem) along(o *ascent, s *summit, direction []float64) []string {
 	return where
 }
 
-// meaning says what it means for a model that parameters go to a limit.
-type meaning struct{ where, says string }
+// meaning says what it means for a model that parameters go to a limit, where they are as
+// told by when; nil is anywhere.
+type meaning struct {
+	where, says string
+	when        func(theta []float64) bool
+}
 
-func (p *problem) ridge(where string) Verdict {
+func (p *problem) ridge(where string, theta []float64) Verdict {
 	for _, m := range p.limits {
-		if strings.Contains(where, m.where) {
+		if strings.Contains(where, m.where) && (m.when == nil || m.when(theta)) {
 			return Verdict{Ridge, "on the ridge: " + where + ": " + m.says}
 		}
 	}

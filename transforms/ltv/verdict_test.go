@@ -119,7 +119,7 @@ func TestRidgeIsNamed(t *testing.T) {
 	// Together to infinity: it gets better, ever more slowly.
 	for want, sign := range map[string]float64{"on the ridge: a, b → ∞: both, says the test": 1, "on the ridge: a, b → 0: ": -1} {
 		p := &problem{model: "ridge", names: []string{"a", "b"}, low: []float64{1e-9, 1e-9}, high: []float64{1e9, 1e9}, starts: [][]float64{{2, 3}},
-			limits: []meaning{{"a, b → ∞", "both, says the test"}},
+			limits: []meaning{{where: "a, b → ∞", says: "both, says the test"}},
 			evaluate: func(theta, gradient []float64) float64 {
 				d, x := math.Log(theta[0]/theta[1]), math.Exp(-sign*math.Log(theta[0]))
 				gradient[0], gradient[1] = (-200*d+sign*x)/theta[0], 200*d/theta[1]
@@ -145,5 +145,42 @@ func TestSampleChangesNothing(t *testing.T) {
 	for i, v := range whole.Values {
 		nearly(t, f.Parameters[i], f.Values[i], v, 1e-7)
 		nearly(t, "error of "+f.Parameters[i], f.StandardErrors[i], whole.StandardErrors[i], 1e-4)
+	}
+}
+
+// What is said of a ridge is true: where nobody is seen to be lost NBD expects as much, and
+// regulars who have all fallen silent are not among those.
+func TestRidgeSaysWhatItPredicts(t *testing.T) {
+	var regulars, gone []RFM
+	for i := range 400 {
+		n := 3 + i%5
+		regulars = append(regulars, RFM{n, 29 + float64(i%2), 30})
+		gone = append(gone, RFM{n, float64(3 * n), 60 + float64(i%20)})
+	}
+	const nobody = "NBD says the same with two parameters"
+	said := map[string]bool{}
+	for name, list := range map[string][]RFM{"still there": regulars, "gone": gone} {
+		s := compress(t, list)
+		never, _ := FitNBD(s)
+		total := func(m Model) (sum float64) {
+			for i, p := range Predict(m, s, 26) {
+				sum += s.Rows()[i].Customers * p.Expected
+			}
+			return sum
+		}
+		eachFamily(t, func(t *testing.T, f family) {
+			m, fit := f.fit(s)
+			if f.name == "NBD" || fit.Verdict.Kind != Ridge {
+				return
+			}
+			lost := !strings.Contains(fit.Verdict.Reason, nobody)
+			if got, want := total(m), total(never); lost != (got < .5*want) {
+				t.Errorf("%s: %v, but it expects %.3g orders and NBD %.3g", name, fit.Verdict, got, want)
+			}
+			said[fmt.Sprint(name, lost)] = true
+		})
+	}
+	if !said["still therefalse"] || !said["gonetrue"] {
+		t.Errorf("only %v were seen", said)
 	}
 }
