@@ -64,22 +64,24 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 func (c *CohortCells) RetentionCounts(segments [][]string) iter.Seq[*RetentionRow] {
 	return func(yield func(*RetentionRow) bool) {
 		windows := c.blocks(windowTables, segments)
+		r := &RetentionRow{}
 		for _, b := range c.blocks(calendarTables, segments) {
 			if len(windows) > 0 && windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
-				if !c.retentionOf(windows[0], true, yield) {
+				if !c.retentionOf(r, windows[0], true, yield) {
 					return
 				}
 				windows = windows[1:]
 			}
-			if !c.retentionOf(b, false, yield) {
+			if !c.retentionOf(r, b, false, yield) {
 				return
 			}
 		}
 	}
 }
 
-func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRow) bool) bool {
-	r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
+// retentionOf lists the rows of a block, all of them in the same place.
+func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield func(*RetentionRow) bool) bool {
+	*r = RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
 		IndexKind: calendarIndex, Customers: b.customers}
 	ages := int(c.s.lastPeriod(b.grain) - b.cohort + 1)
 	if windows {
@@ -108,7 +110,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		} else {
 			r.IsComplete = b.cohort+int32(age) < running
 		}
-		if !yield(&r) { // which may write the rates
+		if !yield(r) { // which may write the rates
 			return false
 		}
 		returned -= last
