@@ -61,7 +61,7 @@ func (w sweepWants) metrics(s Settings) *Metrics {
 // sweepDate is a date of a sweep.
 type sweepDate struct {
 	asOf         int64
-	day, lastDay int32 // local dates of the as-of instant, and of the last before it
+	day, lastDay int32 // local date of the as-of instant, and the latest before it
 }
 
 // sweepCount are the counts that checks compare the tables with.
@@ -89,7 +89,7 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	s := &Sweep{first: int32(r.First), end: int32(r.End), settings: l.rules.Settings, wants: newSweepWants(tables), ledger: l, dated: newDatedCounts(l.rules.Dates)}
 	cal := s.settings.Calendar
 	for _, t := range l.rules.Dates {
-		s.dates = append(s.dates, sweepDate{t, cal.LocalDay(t), cal.LocalDay(t - 1)})
+		s.dates = append(s.dates, sweepDate{t, cal.LocalDay(t), cal.LastDay(t)})
 	}
 	limit := int(r.Memory / int64(max(1, l.rules.Threads)))
 	index := newDayIndex(s.dates)
