@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/store"
+	"github.com/cohortline/cohortline/schemas"
 )
 
 // history is a random job for a backfill: a configuration, orders, and dates.
@@ -273,6 +275,54 @@ func TestBackfillOverRepeatedMidnight(t *testing.T) {
 	if d := differences(h.runs(t, stores["memory"](t)), h.backfill(t, stores["memory"](t), nil)); len(d) > 0 {
 		t.Errorf("%d objects differ: %v", len(d), d[:min(12, len(d))])
 	}
+}
+
+// TestRunInRepeatedHour takes an as-of instant in the hour that came twice in that night: the
+// clocks show the old date again when there are purchases of the new one already.
+func TestRunInRepeatedHour(t *testing.T) {
+	h := newHistory(t, 3)
+	h.config = "version: 1\nreporting: {timezone: America/St_Johns, currency: EUR, grains: [day, week, month]}\nsources: [{table: orders, name: shop, path: shop*.csv}]\nidentity: {match: [id]}\noutput: {path: unused}\n"
+	h.deliver(t, []string{"o1,c1,,2010-11-07T02:30:30Z,,paid,EUR,5,0,0,1,web,DE", "o2,c2,,2010-11-06T12:00:00Z,,paid,EUR,5,0,0,1,web,DE"})
+	s := stores["memory"](t)
+	x, err := Cohorts(t.Context(), h.parse(t), Options{AsOf: time.Date(2010, 11, 7, 2, 45, 0, 0, time.UTC), Threads: 2, CodeVersion: "test", Store: s, Now: stopped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]string{
+		"customers":       "c1 0, c2 1",   // age_days
+		"survival_curves": "all 1, all 2", // at_risk of two days
+		"lifecycle":       "day 1, day 1, month 2, week 2",
+	} {
+		columns := map[string][2]string{"customers": {"customer_id", "age_days"}, "survival_curves": {"segment", "at_risk"}, "lifecycle": {"grain", "new_customers"}}[table]
+		if got := pairs(t, s, x, table, columns); got != want {
+			t.Errorf("%s: %s, want %s", table, got, want)
+		}
+	}
+}
+
+// pairs are two columns of a table that a run has published.
+func pairs(t *testing.T, s store.Store, x *Summary, table string, columns [2]string) string {
+	t.Helper()
+	i := slices.IndexFunc(x.Tables, func(o pipeline.OutputRecord) bool { return o.Table == table })
+	r, err := pipeline.OpenResult(t.Context(), s, x.Tables[i], t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var list []string
+	for row, err := range r.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pair []string
+		for _, name := range columns {
+			k := slices.IndexFunc(r.Table.Columns, func(c schemas.Column) bool { return c.Name == name })
+			pair = append(pair, string(row[k].Append(nil, r.Table.Columns[k].Type)))
+		}
+		list = append(list, strings.Join(pair, " "))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }
 
 // TestBackfillComparisonSees is the twin of TestBackfillEqualsRuns: with one purchase less,

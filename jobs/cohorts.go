@@ -74,6 +74,8 @@ type run struct {
 	records []pipeline.InputRecord
 	copies  *landing.Copies
 	listing landing.Listing // what the sources have now
+	index   *landing.Index  // which has observed the listing, where that was needed to list the inputs
+	changes landing.Changes // that the index has observed
 	id      string
 
 	rates        []schemas.Rate
@@ -203,7 +205,7 @@ func prepare(ctx context.Context, c *Config, o Options) (*run, error) {
 func settingsAt(c *Config, calendar *transforms.Calendar, at time.Time) transforms.Settings {
 	asOf := at.UnixMicro()
 	return transforms.Settings{Calendar: calendar, AsOf: asOf, Grains: c.Grains, Dimensions: c.Dimensions, LTV: c.LTV,
-		LastDay: calendar.LocalDay(asOf - 1), AsOfDay: calendar.LocalDay(asOf)}
+		LastDay: calendar.LastDay(asOf), AsOfDay: calendar.LocalDay(asOf)}
 }
 
 // partition is the folder of the result below each table.

@@ -26,17 +26,25 @@ func History(ctx context.Context, s store.Store, date string) ([]RunRecord, erro
 	if err != nil {
 		return nil, err
 	}
-	latest := map[string]int{}
-	for _, m := range manifests {
-		latest[m.Partition] = max(latest[m.Partition], m.Number)
-	}
+	latest := latestByDate(manifests)
 	list := []RunRecord{}
-	for _, m := range manifests {
-		if date == "" || m.Date() == date {
-			list = append(list, RunRecord{m.Label(), m.Number == latest[m.Partition], m})
+	for i := range manifests {
+		if m := &manifests[i]; date == "" || m.Date() == date {
+			list = append(list, RunRecord{m.Label(), m == latest[m.Partition], *m})
 		}
 	}
 	return list, nil
+}
+
+// latestByDate are the latest results of every date, by partition.
+func latestByDate(manifests []pipeline.Manifest) map[string]*pipeline.Manifest {
+	latest := map[string]*pipeline.Manifest{}
+	for i := range manifests {
+		if m := &manifests[i]; latest[m.Partition] == nil || latest[m.Partition].Number < m.Number {
+			latest[m.Partition] = m
+		}
+	}
+	return latest
 }
 
 // What has become of an input since the run before.

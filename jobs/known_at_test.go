@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/pipeline/source"
+	"github.com/cohortline/cohortline/pipeline/store"
 )
 
 // received writes the orders of a delivery with the time at which they were received.
@@ -146,5 +148,39 @@ func TestKnownAtBesideGC(t *testing.T) {
 	}
 	if got, err := again(t, s, m, nil); err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v", err)
+	}
+}
+
+// indexReads counts how often the index of what was received is read.
+type indexReads struct {
+	store.Store
+	n int
+}
+
+func (r *indexReads) List(ctx context.Context, prefix string) ([]store.Object, error) {
+	if prefix == "landing/index/" {
+		r.n++
+	}
+	return r.Store.List(ctx, prefix)
+}
+
+// TestKnownAtReadsOnce reads the index to list the inputs, and again only where it is written;
+// what has changed since the run before is said all the same.
+func TestKnownAtReadsOnce(t *testing.T) {
+	s, o := stores["memory"](t), newOutage(t)
+	o.landed()
+	o.received(false, hour(1))
+	o.good(s, 2)
+	o.received(true, hour(4))
+	counted, known := &indexReads{Store: s}, hour(3)
+	x, err := o.runOn(counted, 5, func(o *Options) { o.KnownAt = &known })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counted.n != 2 {
+		t.Errorf("the index was read %d times", counted.n)
+	}
+	if len(x.Warnings) != 1 || !strings.Contains(x.Warnings[0], "orders.csv has changed") {
+		t.Errorf("warnings: %q", x.Warnings)
 	}
 }

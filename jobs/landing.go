@@ -65,7 +65,7 @@ func (r *run) listKnown(ctx context.Context, t time.Time) error {
 	if err != nil {
 		return err
 	}
-	index.Observe(r.listing, r.o.Now())
+	r.index, r.changes = index, index.Observe(r.listing, r.o.Now())
 	known := []pipeline.InputRecord{}
 	for _, x := range index.At(r.c.Job, t) {
 		if slices.ContainsFunc(r.c.Sources, func(s pipeline.SourceSpec) bool { return s.Table == x.Table && s.Name == x.Source }) {
@@ -118,9 +118,12 @@ func (r *run) land(ctx context.Context) error {
 	if r.o.Inputs != nil {
 		return nil
 	}
-	index, err := landing.ReadIndex(ctx, r.landing())
-	if err != nil {
-		return err
+	index := r.index
+	if index == nil {
+		var err error
+		if index, err = landing.ReadIndex(ctx, r.landing()); err != nil {
+			return err
+		}
 	}
 	keep := func(in *pipeline.Input, _ pipeline.InputRecord) bool { return in.Spec.Landing == "copy" }
 	if r.o.KnownAt != nil { // what is published refers to these copies, which gc may be about to remove
@@ -129,7 +132,10 @@ func (r *run) land(ctx context.Context) error {
 	if err := r.copyInputs(ctx, index, keep); err != nil {
 		return err
 	}
-	r.warnChanges(index.Observe(r.listing, r.o.Now()))
+	if r.index == nil {
+		r.changes = index.Observe(r.listing, r.o.Now())
+	}
+	r.warnChanges(r.changes)
 	return nil
 }
 

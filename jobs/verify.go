@@ -114,12 +114,7 @@ func verifiable(ctx context.Context, o VerifyOptions) ([]past, error) {
 	if err != nil {
 		return nil, err
 	}
-	latest := map[string]*pipeline.Manifest{}
-	for i := range all {
-		if m := &all[i]; latest[m.Partition] == nil || latest[m.Partition].Number < m.Number {
-			latest[m.Partition] = m
-		}
-	}
+	latest := latestByDate(all)
 	var list []past
 	for i := range all {
 		m := &all[i]

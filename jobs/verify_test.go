@@ -130,3 +130,12 @@ func TestVerifyInherited(t *testing.T) {
 		t.Errorf("%d and %d tables were compared", a, b)
 	}
 }
+
+// TestLatestByDate finds the greatest number of a date, in whichever order its runs have ended.
+func TestLatestByDate(t *testing.T) {
+	list := []pipeline.Manifest{{Partition: "as_of=2024-01-01", Number: 9}, {Partition: "as_of=2024-01-01", Number: 10}, {Partition: "as_of=2024-01-02", Number: 2}, {Partition: "as_of=2024-01-01", Number: 8}, {Partition: "as_of=2024-01-02", Number: 1}}
+	latest := latestByDate(list)
+	if len(latest) != 2 || latest["as_of=2024-01-01"] != &list[1] || latest["as_of=2024-01-02"] != &list[2] {
+		t.Errorf("%+v", latest)
+	}
+}

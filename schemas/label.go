@@ -32,13 +32,16 @@ type knownLabel struct {
 }
 
 // add adds a string.
-func (c *labelColumn) add(s string) {
+func (c *labelColumn) add(s string) { c.codes = append(c.codes, c.code(s)) }
+
+// code is the place of a string in the list.
+func (c *labelColumn) code(s string) uint32 {
 	p := uint64(uintptr(unsafe.Pointer(unsafe.StringData(s))))
 	k := &c.known[(p+uint64(len(s)))*0x9E3779B97F4A7C15>>56]
 	if unsafe.StringData(k.text) != unsafe.StringData(s) || len(k.text) != len(s) || len(s) == 0 {
 		*k = knownLabel{s, c.enlist(s)}
 	}
-	c.codes = append(c.codes, k.code)
+	return k.code
 }
 
 // repeat adds a text that is likely to be the last one again.
@@ -57,9 +60,15 @@ func (c *labelColumn) enlist(s string) uint32 {
 
 // gather adds fields of type string.
 func (c *labelColumn) gather(f fields, _ bool) error {
-	c.codes = grow(c.codes, f.n)
+	n := len(c.codes)
+	c.codes = grow(c.codes, f.n)[:n+f.n]
+	last, code := "", uint32(0)
 	for i := range f.n {
-		c.add(*fieldOf[string](f, i))
+		s := *fieldOf[string](f, i)
+		if unsafe.StringData(s) != unsafe.StringData(last) || len(s) != len(last) || len(s) == 0 {
+			last, code = s, c.code(s)
+		}
+		c.codes[n+i] = code
 	}
 	return nil
 }

@@ -80,6 +80,16 @@ func (c *Calendar) LocalDay(t int64) int32 {
 	return int32(floorDiv(t+c.offset(t), microsPerDay))
 }
 
+// LastDay is the latest local date before an instant: that of the last instant before it, or,
+// where the clocks have just gone back over midnight, of the last before they did.
+func (c *Calendar) LastDay(t int64) int32 {
+	day := c.LocalDay(t - 1)
+	if start, _ := time.UnixMicro(t - 1).In(c.zone).ZoneBounds(); !start.IsZero() {
+		day = max(day, c.LocalDay(start.UnixMicro()-1))
+	}
+	return day
+}
+
 // offset is the zone's distance from UTC at an instant, both in microseconds.
 func (c *Calendar) offset(t int64) int64 {
 	if t < c.changes[0] || t >= c.until {

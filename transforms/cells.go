@@ -211,17 +211,6 @@ func (b *cohortCells) cell(age int) cell {
 	return c
 }
 
-// ends are the last two counts of the cell of an age.
-func (b *cohortCells) ends(age int) (last, extra int64) {
-	n := &b.counts[age]
-	last, extra = int64(n.last), int64(n.extra)
-	if b.wide != nil {
-		c := &(*b.wide)[age]
-		last, extra = last+c.last, extra+c.extra
-	}
-	return last, extra
-}
-
 // settle moves all counts to wide cells.
 func (b *cohortCells) settle() {
 	b.widen()

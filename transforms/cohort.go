@@ -360,11 +360,7 @@ func (c *CohortCells) Cohorts(segments [][]string) iter.Seq[CohortRow] {
 		for _, b := range c.blocks(calendarTables, segments) {
 			r := CohortRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
 				Customers: b.customers, IsComplete: c.s.ended(b.grain, b.cohort)}
-			for age := range b.counts {
-				x := b.cell(age)
-				r.Orders += x.orders
-				r.NetRevenue = r.NetRevenue.Add(x.net)
-			}
+			r.Orders, r.NetRevenue = b.totals()
 			if !yield(r) {
 				return
 			}

@@ -59,7 +59,7 @@ type Settings struct {
 	AsOf       int64     // exclusive instant, microseconds UTC
 	Grains     []Grain   // configured grains, ascending
 	Dimensions []string  // configured dimensions, in configuration order
-	LastDay    int32     // local date of the last instant before AsOf
+	LastDay    int32     // latest local date before AsOf
 	AsOfDay    int32     // local date of AsOf itself
 	LTV        *LTVRules // nil: no lifetime value is predicted
 }

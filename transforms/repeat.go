@@ -97,7 +97,8 @@ func (r *Repeat) Rows(segments [][]string) iter.Seq[RepeatRow] {
 			for i, s := range *seg.counts {
 				row := RepeatRow{Dimension: seg.dimension, Segment: seg.segment, OrderNumber: int64(i + 1), Customers: s.customers, Next: s.next, RepeatRate: share(s.next, s.customers)}
 				if s.next > 0 {
-					row.MedianDays, row.P90Days = schemas.Some(s.quantile(0.5)), schemas.Some(s.quantile(0.9))
+					w := gapWalk{step: &s}
+					row.MedianDays, row.P90Days = schemas.Some(w.quantile(0.5)), schemas.Some(w.quantile(0.9))
 				}
 				if !yield(row) {
 					return
@@ -107,37 +108,46 @@ func (r *Repeat) Rows(segments [][]string) iter.Seq[RepeatRow] {
 	}
 }
 
+// gapWalk walks the gaps of a step from the shortest on, so that all quantiles take one walk.
+type gapWalk struct {
+	*step
+	days  int   // of the dense gaps, where the walk is
+	below int64 // how many gaps are shorter
+}
+
 // quantile is the type-7 quantile of the gaps (Hyndman and Fan 1996): linear
-// interpolation between the order statistics around (n − 1) q.
-func (s *step) quantile(q float64) float64 {
-	at := float64(s.next-1) * q
+// interpolation between the order statistics around (n − 1) q. Each call needs a higher q than
+// the one before.
+func (w *gapWalk) quantile(q float64) float64 {
+	at := float64(w.next-1) * q
 	low := int64(math.Floor(at))
-	a := s.rank(low)
+	a := w.rank(low)
 	b := a
-	if low+1 < s.next {
-		b = s.rank(low + 1)
+	if low+1 < w.next {
+		b = w.rank(low + 1)
 	}
 	return a + (at-float64(low))*(b-a)
 }
 
-// rank is the k-th smallest gap, from 0.
-func (s *step) rank(k int64) float64 {
-	for days, n := range s.gaps {
-		if k < n {
-			return float64(days)
+// rank is the k-th smallest gap, from 0; it does not go back.
+func (w *gapWalk) rank(k int64) float64 {
+	for ; w.days < len(w.gaps); w.days++ {
+		if k < w.below+w.gaps[w.days] {
+			return float64(w.days)
 		}
-		k -= n
+		w.below += w.gaps[w.days]
 	}
+	k -= w.below
 	var long []int32
-	for days := range s.long {
+	for days := range w.long {
 		long = append(long, days)
 	}
 	slices.Sort(long)
 	for _, days := range long {
-		if n := s.long[days]; k < n {
+		if n := w.long[days]; k < n {
 			return float64(days)
 		}
-		k -= s.long[days]
+		k -= w.long[days]
 	}
 	return math.NaN() // not reached: k is below the number of gaps; Encode would refuse it
 }

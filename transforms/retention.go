@@ -64,35 +64,33 @@ func (c *CohortCells) Retention(segments [][]string) iter.Seq[RetentionRow] {
 func (c *CohortCells) RetentionCounts(segments [][]string) iter.Seq[*RetentionRow] {
 	return func(yield func(*RetentionRow) bool) {
 		windows := c.blocks(windowTables, segments)
+		r := &RetentionRow{}
 		for _, b := range c.blocks(calendarTables, segments) {
 			if len(windows) > 0 && windowDays[b.grain] > 0 { // the same customers are in a block of the windows, which sorts at the same place
-				if !c.retentionOf(windows[0], true, yield) {
+				if !c.retentionOf(r, windows[0], true, yield) {
 					return
 				}
 				windows = windows[1:]
 			}
-			if !c.retentionOf(b, false, yield) {
+			if !c.retentionOf(r, b, false, yield) {
 				return
 			}
 		}
 	}
 }
 
-func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRow) bool) bool {
-	r := RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
-		IndexKind: calendarIndex, Customers: b.customers, Eligible: b.customers}
+// retentionOf lists the rows of a block, all of them in the same place.
+func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield func(*RetentionRow) bool) bool {
+	*r = RetentionRow{Grain: Grains[b.grain], Cohort: c.s.start(b.grain, b.cohort), Dimension: b.dimension, Segment: b.segment,
+		IndexKind: calendarIndex, Customers: b.customers}
 	ages := int(c.s.lastPeriod(b.grain) - b.cohort + 1)
 	if windows {
-		r.IndexKind, r.Eligible, ages = ageIndex, 0, len(b.counts)
+		r.IndexKind, ages = ageIndex, len(b.counts)
 	}
-	for age := range b.counts {
-		last, extra := b.ends(age)
-		r.Returned += last
-		if windows {
-			r.Eligible += extra
-		}
+	returned, eligible := b.allEnds()
+	if !windows {
+		eligible = b.customers
 	}
-	returned, eligible := r.Returned, r.Eligible
 	running := c.s.running(b.grain)
 	for age := range ages {
 		if windows && eligible == 0 {
@@ -112,7 +110,7 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		} else {
 			r.IsComplete = b.cohort+int32(age) < running
 		}
-		if !yield(&r) { // which may write the rates
+		if !yield(r) { // which may write the rates
 			return false
 		}
 		returned -= last
@@ -121,6 +119,19 @@ func (c *CohortCells) retentionOf(b block, windows bool, yield func(*RetentionRo
 		}
 	}
 	return true
+}
+
+// allEnds adds up the last two counts of all ages.
+func (b *cohortCells) allEnds() (last, extra int64) {
+	for i := range b.counts {
+		last, extra = last+int64(b.counts[i].last), extra+int64(b.counts[i].extra)
+	}
+	if b.wide != nil {
+		for i := range *b.wide {
+			last, extra = last+(*b.wide)[i].last, extra+(*b.wide)[i].extra
+		}
+	}
+	return last, extra
 }
 
 // share is n / of, null where of is 0.
@@ -168,16 +179,16 @@ type curveKey struct{ grain, dimension, segment, kind string }
 // curves adds up the rows of cohort_retention.
 type curves struct {
 	lists map[curveKey]*[]CurveRow
-	at    curveKey // of the last row, whose neighbours have the same
-	list  *[]CurveRow
+	list  *[]CurveRow // of the rows that follow one with age 0
 }
 
 func (c *curves) add(r *RetentionRow) {
 	if r.IndexKind == ageIndex && r.Eligible == 0 || r.IndexKind != ageIndex && !r.IsComplete {
 		return
 	}
-	if k := (curveKey{r.Grain, r.Dimension, r.Segment, r.IndexKind}); c.list == nil || k != c.at {
-		if c.list, c.at = c.lists[k], k; c.list == nil {
+	if r.Age == 0 {
+		k := curveKey{r.Grain, r.Dimension, r.Segment, r.IndexKind}
+		if c.list = c.lists[k]; c.list == nil {
 			c.list = new([]CurveRow)
 			c.lists[k] = c.list
 		}

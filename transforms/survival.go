@@ -54,8 +54,12 @@ func count(list *[]int64, i int, n int64) {
 
 // addCounts adds a list to another, index by index.
 func addCounts(to *[]int64, from []int64) {
+	if len(from) > len(*to) {
+		*to = append(*to, make([]int64, len(from)-len(*to))...)
+	}
+	sums := (*to)[:len(from)]
 	for i, n := range from {
-		count(to, i, n)
+		sums[i] += n
 	}
 }
 

@@ -3,22 +3,21 @@ package transforms
 import (
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// Families of deltas: what changes at a date, and what the key's a and b are. Those of cells
-// and of lifecycle come once for each grain.
+// Families of changes: what a and b are, and the counts. Those of cells and of lifecycle come
+// once for each grain.
 const (
-	familyFirst    = iota // a: first order-day. Customers; those of them with one order-day
-	familySurvival        // a: days to the second order-day. Customers
-	familyStep            // a: order number from 0. Customers that reach it; that make the next
-	familyGap             // a: order number from 0, b: days to the next. Customers
-	familyLifecycle
-	familyCalendar = familyLifecycle + len(Grains) // a: cohort, b: age
-	familyWindows  = familyCalendar + len(Grains)  // the same; orders, net and active of windows that have elapsed
+	familyFirst     = iota                          // a: first order-day. Customers; those of them with one order-day
+	familySurvival                                  // a: days to the second order-day. Customers
+	familyStep                                      // a: order number from 0. Customers that reach it; that make the next
+	familyGap                                       // a: order number from 0, b: days to the next. Customers
+	familyLifecycle                                 // a: period. Customers that are new, returning, resurrected
+	familyCalendar  = familyLifecycle + len(Grains) // a: cohort, b: age
+	familyWindows   = familyCalendar + len(Grains)  // the same; orders, net and active of windows that have elapsed
 )
 
 // Sweep holds what changes from each as-of date to the next one: the metrics of a date are
@@ -31,8 +30,7 @@ type Sweep struct {
 	wants      sweepWants
 	ledger     *Ledger
 	base       *sweepBase
-	money      []*datedDeltas[moneyDelta] // by worker
-	counts     []*datedDeltas[countDelta]
+	logs       []changeLog  // by worker
 	orders     []sweepCount // by date, changes
 	wide       bool         // amounts may be more than counts of cells can take
 	dated      *datedCounts
@@ -63,7 +61,7 @@ func (w sweepWants) metrics(s Settings) *Metrics {
 // sweepDate is a date of a sweep.
 type sweepDate struct {
 	asOf         int64
-	day, lastDay int32 // local dates of the as-of instant, and of the last before it
+	day, lastDay int32 // local date of the as-of instant, and the latest before it
 }
 
 // sweepCount are the counts that checks compare the tables with.
@@ -91,7 +89,7 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	s := &Sweep{first: int32(r.First), end: int32(r.End), settings: l.rules.Settings, wants: newSweepWants(tables), ledger: l, dated: newDatedCounts(l.rules.Dates)}
 	cal := s.settings.Calendar
 	for _, t := range l.rules.Dates {
-		s.dates = append(s.dates, sweepDate{t, cal.LocalDay(t), cal.LocalDay(t - 1)})
+		s.dates = append(s.dates, sweepDate{t, cal.LocalDay(t), cal.LastDay(t)})
 	}
 	limit := int(r.Memory / int64(max(1, l.rules.Threads)))
 	index := newDayIndex(s.dates)
@@ -113,18 +111,13 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	}
 	s.wide = !s.small(workers)
 	s.orders = make([]sweepCount, len(s.dates))
-	var wg sync.WaitGroup
-	s.money, s.counts = make([]*datedDeltas[moneyDelta], len(workers)), make([]*datedDeltas[countDelta], len(workers))
-	for i, w := range workers {
+	for _, w := range workers {
 		w.narrow(s.first, s.end)
 		for date := range w.orders {
 			s.orders[date].add(&w.orders[date])
 		}
-		wg.Go(func() {
-			s.money[i], s.counts[i] = byDate(&w.money, s.first, s.end), byDate(&w.counts, s.first, s.end)
-		})
+		s.logs = append(s.logs, w.log)
 	}
-	wg.Wait()
 	return s, nil
 }
 
@@ -145,6 +138,9 @@ func (s *Sweep) settingsAt(date int32) Settings {
 	x.AsOf, x.AsOfDay, x.LastDay = d.asOf, d.day, d.lastDay
 	return x
 }
+
+// dimensions is how many segments a customer is in.
+func (s *Sweep) dimensions() int { return max(1, len(s.settings.Dimensions)) }
 
 // Covers says whether a date, by index, is one of those that the sweep covers.
 func (s *Sweep) Covers(date int) bool { return int32(date) >= s.first && int32(date) < s.end }
@@ -184,13 +180,14 @@ type sweeper struct {
 	index      *dayIndex
 	first, end int32
 	limit      int // bytes; 0: none
+	full       int // bytes of the log at which dates are given up
 	fromEnd    bool
 	wants      sweepWants
-	money      deltaTable[moneyDelta]
-	counts     deltaTable[countDelta]
+	log        changeLog
+	change     change // that is written down
 	orders     []sweepCount
 
-	// Most of what the first date sees needs no deltas: it is gathered as a run of that date
+	// Most of what the first date sees is not written down: it is gathered as a run of that date
 	// would, of customers who never become part of another one.
 	base *sweepBase
 
@@ -210,7 +207,7 @@ type sweeper struct {
 var nobodysSegments = []uint32{0}
 
 func newSweeper(s *Sweep, index *dayIndex, limit int, fromEnd bool) *sweeper {
-	return &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), money: newDeltaTable((*moneyDelta).add, moneyDelta.negate), counts: newDeltaTable((*countDelta).add, countDelta.negate), orders: make([]sweepCount, len(s.dates))}
+	return &sweeper{s: s, index: index, first: s.first, end: s.end, limit: limit, full: limit, fromEnd: fromEnd, wants: s.wants, base: newSweepBase(s, s.first), log: newChangeLog(len(s.dates)), orders: make([]sweepCount, len(s.dates))}
 }
 
 // Records implements Visitor: a sweep streams nothing.

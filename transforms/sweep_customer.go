@@ -25,50 +25,47 @@ func (w *sweeper) count(days []OrderDay, from, to int32) {
 	if w.wants.repeat {
 		w.countSteps(days)
 	}
-	if w.limit > 0 && w.size() > w.limit && w.end-w.first > 1 {
+	if w.limit > 0 && w.log.size > w.full {
 		w.cover()
 	}
 }
 
 // at is the date at which a change is to be written down that happens at a date, false if it
 // never is.
-func (w *sweeper) at(date int32) (uint16, bool) {
+func (w *sweeper) at(date int32) (int32, bool) {
 	if w.based >= 0 && date <= w.base.date {
 		return 0, false
 	}
 	date = max(date, w.start)
-	return uint16(date), date < w.until
+	return date, date < w.until
 }
 
-// addMoney writes down a change of a cell.
-func (w *sweeper) addMoney(date int32, family int, a, b int32, v *moneyDelta) {
-	if at, ok := w.at(date); ok {
-		writeDown(w, &w.money, deltaKey{date: at, family: uint8(family), a: a, b: b}, v)
+// add writes down a change. It is taken back at the date at which the customer becomes part
+// of another one.
+func (w *sweeper) add(date int32, family int, a, b int32, d *delta) {
+	at, ok := w.at(date)
+	if !ok {
+		return
 	}
-}
-
-// addCount writes down a change of counts.
-func (w *sweeper) addCount(date int32, family int, a, b int32, v countDelta) {
-	if at, ok := w.at(date); ok {
-		writeDown(w, &w.counts, deltaKey{date: at, family: uint8(family), a: a, b: b}, &v)
-	}
-}
-
-// writeDown writes down a change by every dimension; it is taken back at the date at which
-// the customer becomes part of another one.
-func writeDown[V any](w *sweeper, t *deltaTable[V], k deltaKey, v *V) {
-	for d, segment := range w.segments {
-		k.dimension, k.segment = uint8(d), segment
-		t.add(&k, v)
-	}
+	w.change = change{family: family, segments: w.segments, a: a, b: b, delta: *d}
+	w.log.add(at, &w.change)
 	if w.until < w.end {
-		back := t.negate(*v)
-		k.date = uint16(w.until)
-		for d, segment := range w.segments {
-			k.dimension, k.segment = uint8(d), segment
-			t.add(&k, &back)
-		}
+		w.change.negate()
+		w.log.add(w.until, &w.change)
 	}
+}
+
+// addCounts writes down a change of counts.
+func (w *sweeper) addCounts(date int32, family int, a, b int32, counts ...int32) {
+	var d delta
+	copy(d.counts[:], counts)
+	w.add(date, family, a, b, &d)
+}
+
+// addLast writes down how many more customers there are for whom an age is the last by which
+// they had returned.
+func (w *sweeper) addLast(date int32, family int, cohort, age, n int32) {
+	w.add(date, family, cohort, age, &delta{counts: [cellCounts]int32{cellLast: n}})
 }
 
 // countOrders counts what the tables are checked against.
@@ -104,17 +101,17 @@ func (w *sweeper) countPeriods(days []OrderDay, k int) {
 	s := &w.s.settings
 	g := s.Grains[k]
 	first := s.Calendar.Period(g, days[0].Day)
-	var v moneyDelta // of the days of one period that one date is the first to see
+	var v delta // of the days of one period that one date is the first to see
 	age, date := int32(-1), int32(-1)
 	from := max(0, w.based)
 	if from > 0 {
 		age, date = s.Calendar.Period(g, days[from-1].Day)-first, w.base.date
 	}
 	flush := func() {
-		if v.orders > 0 && w.wants.calendar {
-			w.addMoney(date, familyCalendar+int(g), first, age, &v)
+		if v.counts[cellOrders] > 0 && w.wants.calendar {
+			w.add(date, familyCalendar+int(g), first, age, &v)
 		}
-		v = moneyDelta{}
+		v = delta{}
 	}
 	for i := from; i < len(days); i++ {
 		d := &days[i]
@@ -124,39 +121,40 @@ func (w *sweeper) countPeriods(days []OrderDay, k int) {
 		}
 		now := s.Calendar.Period(g, d.Day) - first
 		if now != age && seen == date {
-			v.last-- // the period before is the last one no more
+			v.counts[cellLast]-- // the period before is the last one no more
 		}
 		if now != age || seen != date {
 			flush()
 		}
 		if now != age { // the first day of a period
-			v.active, v.last = 1, 1
+			v.counts[cellActive], v.counts[cellLast] = 1, 1
 			if i == 0 {
-				v.customers = 1
+				v.counts[cellCustomers] = 1
 			} else if seen != date && w.wants.calendar {
-				w.addMoney(seen, familyCalendar+int(g), first, age, &moneyDelta{last: -1})
+				w.addLast(seen, familyCalendar+int(g), first, age, -1)
 			}
 			if w.wants.lifecycle {
-				w.addCount(seen, familyLifecycle+int(g), first+now, 0, lifecycleDelta(age, now))
+				new, returning, resurrected := lifecycleOf(age, now)
+				w.addCounts(seen, familyLifecycle+int(g), first+now, 0, new, returning, resurrected)
 			}
 		}
 		age, date = now, seen
-		v.orders += d.Orders
-		v.uncosted += d.OrdersNoCost
+		v.counts[cellOrders] += d.Orders
+		v.counts[cellUncosted] += d.OrdersNoCost
 		v.net, v.cost = v.net.Add(d.Net), v.cost.Add(d.Cost)
 	}
 	flush()
 }
 
-// lifecycleDelta is what a customer is in a period: new, returning or resurrected.
-func lifecycleDelta(before, age int32) countDelta {
+// lifecycleOf counts a customer at an age: as new, returning or resurrected.
+func lifecycleOf(before, age int32) (new, returning, resurrected int32) {
 	switch age {
 	case 0:
-		return countDelta{1, 0, 0}
+		return 1, 0, 0
 	case before + 1:
-		return countDelta{0, 1, 0}
+		return 0, 1, 0
 	}
-	return countDelta{0, 0, 1}
+	return 0, 0, 1
 }
 
 // countWindows counts the windows of a grain. A window counts once it has elapsed; last is
@@ -175,13 +173,13 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 			return
 		}
 		if last >= 0 && !told {
-			w.addMoney(w.start, family, cohort, last, &moneyDelta{last: 1})
+			w.addLast(w.start, family, cohort, last, 1)
 		}
 		if last >= 0 {
-			w.addMoney(date, family, cohort, last, &moneyDelta{last: -1})
+			w.addLast(date, family, cohort, last, -1)
 		}
 		if last, told = age, true; age >= 0 {
-			w.addMoney(date, family, cohort, age, &moneyDelta{last: 1})
+			w.addLast(date, family, cohort, age, 1)
 		}
 	}
 	i := max(0, w.based-1)
@@ -191,13 +189,13 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 	for i < len(days) { // windows before the last one that the base has seen have elapsed there
 		age := n.of(days[i].Day)
 		seen := n.elapsed(w.index, age)
-		v := moneyDelta{active: 1}
+		v := delta{counts: [cellCounts]int32{cellActive: 1}}
 		for ; i < len(days) && n.of(days[i].Day) == age; i++ {
-			v.orders += days[i].Orders
+			v.counts[cellOrders] += days[i].Orders
 			v.net = v.net.Add(days[i].Net)
 			seen = max(seen, w.seen[i])
 		}
-		w.addMoney(seen, family, cohort, age, &v)
+		w.add(seen, family, cohort, age, &v)
 	}
 	for i := max(0, w.based-1); i < len(days); i++ {
 		age := n.of(days[i].Day)
@@ -215,7 +213,7 @@ func (w *sweeper) countWindows(days []OrderDay, k int, n window) {
 		}
 	}
 	if last >= 0 && !told {
-		w.addMoney(w.start, family, cohort, last, &moneyDelta{last: 1})
+		w.addLast(w.start, family, cohort, last, 1)
 	}
 }
 
@@ -228,10 +226,10 @@ func (n window) elapsed(x *dayIndex, age int32) int32 {
 // elapsed and the durations that are censored follow; and durations to the second.
 func (w *sweeper) countFirsts(days []OrderDay) {
 	first := days[0].Day
-	w.addCount(w.seen[0], familyFirst, first, 0, countDelta{1, 1, 0})
+	w.addCounts(w.seen[0], familyFirst, first, 0, 1, 1)
 	if len(days) > 1 && w.wants.survival {
-		w.addCount(w.seen[1], familyFirst, first, 0, countDelta{0, -1, 0})
-		w.addCount(w.seen[1], familySurvival, days[1].Day-first, 0, countDelta{1, 0, 0})
+		w.addCounts(w.seen[1], familyFirst, first, 0, 0, -1)
+		w.addCounts(w.seen[1], familySurvival, days[1].Day-first, 0, 1, 0)
 	}
 }
 
@@ -241,23 +239,21 @@ func (w *sweeper) countSteps(days []OrderDay) {
 		if w.seen[i] >= w.until {
 			return
 		}
-		w.addCount(w.seen[i], familyStep, int32(i), 0, countDelta{1, 0, 0})
+		w.addCounts(w.seen[i], familyStep, int32(i), 0, 1, 0)
 		if i > 0 {
-			w.addCount(w.seen[i], familyStep, int32(i-1), 0, countDelta{0, 1, 0})
-			w.addCount(w.seen[i], familyGap, int32(i-1), days[i].Day-days[i-1].Day, countDelta{1, 0, 0})
+			w.addCounts(w.seen[i], familyStep, int32(i-1), 0, 0, 1)
+			w.addCounts(w.seen[i], familyGap, int32(i-1), days[i].Day-days[i-1].Day, 1, 0)
 		}
 	}
 }
 
-// size is how many bytes the changes take.
-func (w *sweeper) size() int {
-	const money, count, slot = 72, 28, 12
-	return w.money.n*(money+slot) + w.counts.n*(count+slot)
-}
-
-// cover gives up dates until the changes of the others take no more than half the memory.
+// cover makes the log shorter: changes are added up, and if that does not leave half of the
+// memory free, dates are given up.
 func (w *sweeper) cover() {
-	for w.size() > w.limit/2 && w.end-w.first > 1 {
+	for date := w.first; date < w.end; date++ {
+		w.log.compact(date, w.s.dimensions())
+	}
+	for w.log.size > w.limit/2 && w.end-w.first > 1 {
 		half := (w.end - w.first + 1) / 2
 		if w.fromEnd {
 			w.narrow(w.end-half, w.end)
@@ -265,6 +261,7 @@ func (w *sweeper) cover() {
 			w.narrow(w.first, w.first+half)
 		}
 	}
+	w.full = max(w.limit, 2*w.log.size)
 }
 
 // narrow gives up the dates that are not in [first, end).
@@ -272,12 +269,7 @@ func (w *sweeper) narrow(first, end int32) {
 	if first == w.first && end == w.end {
 		return
 	}
-	keep := func(k *deltaKey) bool {
-		k.date = uint16(max(int32(k.date), first))
-		return int32(k.date) < end
-	}
-	w.money.rekey(keep)
-	w.counts.rekey(keep)
+	w.log.narrow(first, end, w.s.dimensions())
 	for date := w.first; date < first; date++ {
 		w.orders[first].add(&w.orders[date])
 	}

@@ -102,76 +102,79 @@ func (x *SweepState) change(date int32, sign int64) {
 		n = sweepCount{-n.customers, -n.purchases, n.net.Negate()}
 	}
 	x.orders.add(&n)
-	for _, d := range x.s.counts {
-		d.each(date-x.s.first, func(k *deltaKey, v *countDelta) { x.changeCounts(k, v, sign) })
-	}
-	for _, d := range x.s.money {
-		d.each(date-x.s.first, func(k *deltaKey, v *moneyDelta) {
+	for i := range x.s.logs {
+		x.s.logs[i].each(date, x.s.dimensions(), func(c *change) {
 			if sign < 0 {
-				back := v.negate()
-				v = &back
+				c.negate()
 			}
-			x.changeCell(k, v)
+			if c.family >= familyCalendar {
+				x.changeCells(c)
+			} else {
+				x.changeCounts(c)
+			}
 		})
 	}
 }
 
-func (x *SweepState) changeCounts(k *deltaKey, v *countDelta, sign int64) {
-	a, b, c := sign*int64(v[0]), sign*int64(v[1]), sign*int64(v[2])
-	d := int(k.dimension)
-	switch k.family {
-	case familyFirst:
-		f := x.firsts.at(d, k.segment).at(k.a)
-		f.customers += a
-		f.singles += b
-	case familySurvival:
-		count(&x.survival.at(d, k.segment).events, int(k.a), a)
-	case familyStep, familyGap:
-		list := x.steps.at(d, k.segment)
-		for len(*list) <= int(k.a) {
-			*list = append(*list, step{})
+func (x *SweepState) changeCounts(c *change) {
+	n, other := int64(c.counts[0]), int64(c.counts[1])
+	for i, segment := range c.segments {
+		d := int(c.dimension) + i
+		switch c.family {
+		case familyFirst:
+			f := x.firsts.at(d, segment).at(c.a)
+			f.customers += n
+			f.singles += other
+		case familySurvival:
+			count(&x.survival.at(d, segment).events, int(c.a), n)
+		case familyStep, familyGap:
+			list := x.steps.at(d, segment)
+			for len(*list) <= int(c.a) {
+				*list = append(*list, step{})
+			}
+			s := &(*list)[c.a]
+			if c.family == familyGap {
+				s.gap(c.b, n)
+				continue
+			}
+			s.customers += n
+			s.next += other
+		default:
+			p := x.lifecycle[c.family-familyLifecycle].at(d, segment).at(c.a)
+			p.new += n
+			p.returning += other
+			p.resurrected += int64(c.counts[2])
 		}
-		s := &(*list)[k.a]
-		if k.family == familyGap {
-			s.gap(k.b, a)
-			return
-		}
-		s.customers += a
-		s.next += b
-	default:
-		p := x.lifecycle[k.family-familyLifecycle].at(d, k.segment).at(k.a)
-		p.new += a
-		p.returning += b
-		p.resurrected += c
 	}
 }
 
-func (x *SweepState) changeCell(k *deltaKey, v *moneyDelta) {
-	family := int(k.family)
-	of, grain := calendarTables, Grain(family-familyCalendar)
-	if family >= familyWindows {
-		of, grain = windowTables, Grain(family-familyWindows)
+func (x *SweepState) changeCells(c *change) {
+	of, grain := calendarTables, Grain(c.family-familyCalendar)
+	if c.family >= familyWindows {
+		of, grain = windowTables, Grain(c.family-familyWindows)
 	}
 	g := x.cells.grain(grain)
-	cohort := x.cells.cohort(g, k.a)
-	b := x.cells.find(g, of, int(k.dimension), k.segment, cohort)
-	if x.s.wide {
-		b.widen()
-		c := &(*b.wide)[k.b]
-		c.add(&cell{int64(v.active), int64(v.orders), int64(v.last), int64(v.uncosted), v.net, v.cost})
-	} else { // less than nothing wraps around, and does so back
-		c := &b.counts[k.b]
-		c.active += uint32(v.active)
-		c.orders += uint32(v.orders)
-		c.last += uint32(v.last)
-		c.extra += uint32(v.uncosted)
-		c.net += int64(v.net.LowBits())
-		c.cost += int64(v.cost.LowBits())
-	}
-	if v.customers != 0 {
-		b.customers += int64(v.customers)
-		if g.tables[windowTables] != nil {
-			x.cells.find(g, windowTables, int(k.dimension), k.segment, cohort).customers += int64(v.customers)
+	cohort := x.cells.cohort(g, c.a)
+	for i, segment := range c.segments {
+		d := int(c.dimension) + i
+		b := x.cells.find(g, of, d, segment, cohort)
+		if x.s.wide {
+			b.widen()
+			(*b.wide)[c.b].add(&cell{int64(c.counts[cellActive]), int64(c.counts[cellOrders]), int64(c.counts[cellLast]), int64(c.counts[cellUncosted]), c.net, c.cost})
+		} else { // less than nothing wraps around, and does so back
+			n := &b.counts[c.b]
+			n.active += uint32(c.counts[cellActive])
+			n.orders += uint32(c.counts[cellOrders])
+			n.last += uint32(c.counts[cellLast])
+			n.extra += uint32(c.counts[cellUncosted])
+			n.net += int64(c.net.LowBits())
+			n.cost += int64(c.cost.LowBits())
+		}
+		if customers := int64(c.counts[cellCustomers]); customers != 0 {
+			b.customers += customers
+			if g.tables[windowTables] != nil {
+				x.cells.find(g, windowTables, d, segment, cohort).customers += customers
+			}
 		}
 	}
 }

@@ -30,7 +30,12 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 			cost, unknown := schemas.Sum{}, int64(0)
 			running := c.s.running(b.grain)
 			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {
-				x := b.cell(int(age))
+				var x cell
+				if n := &b.counts[age]; b.wide == nil {
+					x = cell{orders: int64(n.orders), extra: int64(n.extra), net: sumOf(n.net), cost: sumOf(n.cost)}
+				} else {
+					x = b.cell(int(age))
+				}
 				r.Orders += x.orders
 				r.NetRevenue = r.NetRevenue.Add(x.net)
 				cost = cost.Add(x.cost)
@@ -49,4 +54,18 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 			}
 		}
 	}
+}
+
+// totals adds up orders and net revenue of all ages.
+func (b *cohortCells) totals() (orders int64, net schemas.Sum) {
+	small := int64(0) // as all counts together fit
+	for i := range b.counts {
+		orders, small = orders+int64(b.counts[i].orders), small+b.counts[i].net
+	}
+	if net = sumOf(small); b.wide != nil {
+		for i := range *b.wide {
+			orders, net = orders+(*b.wide)[i].orders, net.Add((*b.wide)[i].net)
+		}
+	}
+	return orders, net
 }

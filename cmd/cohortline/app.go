@@ -125,6 +125,8 @@ func (p *program) prepare(c *cli.Command) {
 			f.EnvVars = []string{name}
 		case *cli.Uint64Flag:
 			f.EnvVars = []string{name}
+		case *cli.DurationFlag:
+			f.EnvVars = []string{name}
 		case *cli.StringSliceFlag:
 			f.EnvVars = []string{name}
 		}

@@ -64,27 +64,24 @@ type parquetWriter struct {
 	limit   int
 	at      int64
 	pending []chan encoded // row groups on their way, in their order
-	idle    []*worker
 	file    format.FileMetaData
 }
 
 // encoded is a finished row group; offsets count from its start.
 type encoded struct {
-	*worker
+	bytes   *[]byte
 	columns []format.ColumnMetaData
 	rows    int
 	err     error
 }
 
-// worker is what encoding a row group takes; it is used again for another.
-type worker struct {
-	encoder *chunk.Encoder
-	bytes   []byte
-}
-
-// workers are those that no table is using: their buffers have grown to what row groups
-// take, and new memory is cleared before it is used.
-var workers sync.Pool
+// Encoders and buffers that no row group is using: they have grown to what row groups take,
+// and new memory is cleared before it is used. More row groups than there are processors are
+// never encoded at a time, of all tables together, so that few are needed.
+var (
+	encoders, buffers sync.Pool
+	encoding          = make(chan struct{}, runtime.GOMAXPROCS(0))
+)
 
 // encode takes the rows of g and encodes them in the background. Before that it writes the
 // oldest row group if enough are on their way.
@@ -94,40 +91,40 @@ func (p *parquetWriter) encode(g *group) error {
 			return err
 		}
 	}
-	if len(p.idle) == 0 {
-		if wk, ok := workers.Get().(*worker); ok {
-			p.idle = append(p.idle, wk)
-		}
-	}
-	if len(p.idle) == 0 {
-		e, err := chunk.NewEncoder()
-		if err != nil {
-			return fmt.Errorf("table %s: %w", p.table.Name, err)
-		}
-		p.idle = append(p.idle, &worker{encoder: e})
-	}
-	last := len(p.idle) - 1
-	done, rows, wk := make(chan encoded, 1), *g, p.idle[last]
-	*g, p.idle = newGroup(len(p.table.Columns)), p.idle[:last]
+	done, rows := make(chan encoded, 1), *g
+	*g = newGroup(len(p.table.Columns))
 	p.pending = append(p.pending, done)
 	go func() {
 		defer rows.release()
-		done <- wk.encode(p.table, &rows)
+		done <- rows.encode(p.table)
 	}()
 	return nil
 }
 
-func (wk *worker) encode(t schemas.Table, g *group) encoded {
-	x := encoded{worker: wk, rows: g.rows}
-	out := wk.bytes[:0]
+// encode encodes a row group as soon as a processor is free for it.
+func (g *group) encode(t schemas.Table) encoded {
+	encoding <- struct{}{}
+	defer func() { <-encoding }()
+	x := encoded{rows: g.rows}
+	e, ok := encoders.Get().(*chunk.Encoder)
+	if !ok {
+		if e, x.err = chunk.NewEncoder(); x.err != nil {
+			return x
+		}
+	}
+	defer encoders.Put(e)
+	if x.bytes, ok = buffers.Get().(*[]byte); !ok {
+		x.bytes = new([]byte)
+	}
+	out := (*x.bytes)[:0]
 	for i, c := range t.Columns {
 		var meta format.ColumnMetaData
-		if out, meta, x.err = wk.encoder.Encode(out, c, g.columns[i]); x.err != nil {
+		if out, meta, x.err = e.Encode(out, c, g.columns[i]); x.err != nil {
 			return x
 		}
 		x.columns = append(x.columns, meta)
 	}
-	wk.bytes = out
+	*x.bytes = out
 	return x
 }
 
@@ -147,9 +144,8 @@ func (p *parquetWriter) write() error {
 	}
 	p.file.RowGroups = append(p.file.RowGroups, g)
 	p.file.NumRows += g.NumRows
-	err := p.put(x.bytes)
-	p.idle = append(p.idle, x.worker)
-	return err
+	defer buffers.Put(x.bytes)
+	return p.put(*x.bytes)
 }
 
 // close writes what is pending and the footer.
@@ -182,14 +178,10 @@ func (p *parquetWriter) put(b []byte) error {
 	return nil
 }
 
-// drop waits for row groups that nobody wants any more, and leaves what encoded them to the
-// next table.
+// drop waits for row groups that nobody wants any more.
 func (p *parquetWriter) drop() {
 	for _, done := range p.pending {
-		p.idle = append(p.idle, (<-done).worker)
-	}
-	for _, wk := range p.idle {
-		workers.Put(wk)
+		<-done
 	}
 }
 

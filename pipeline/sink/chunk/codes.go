@@ -14,6 +14,27 @@ type dictionary struct {
 	values []int64
 	codes  []uint32
 	table  []uint32 // open addressing: index into values + 1
+	seen   []uint64 // bits; see different
+}
+
+// different says about how many different values there are: a few in a hundred too low where
+// nearly all are different, because it compares no values, only as many bits of their hashes
+// as make a place of its own likely.
+func (d *dictionary) different(v []int64) (n int) {
+	const most = 6 // bits that choose one in a word
+	size := max(most, bits.Len(uint(8*len(v))))
+	if words := 1 << (size - most); cap(d.seen) < words {
+		d.seen = make([]uint64, words)
+	}
+	d.seen = d.seen[:1<<(size-most)]
+	clear(d.seen)
+	for _, x := range v {
+		h := uint64(x) * 0x9E3779B97F4A7C15 >> (64 - size)
+		word := &d.seen[h>>most]
+		n += int(^*word >> (h & (1<<most - 1)) & 1)
+		*word |= 1 << (h & (1<<most - 1))
+	}
+	return n
 }
 
 // room makes an empty table for so many values and returns by how much to shift a hash.
@@ -36,9 +57,14 @@ const earlyValues = 4096
 func (d *dictionary) build(v []int64, limit int) bool {
 	shift := d.room(limit)
 	d.values, d.codes = d.values[:0], slices.Grow(d.codes[:0], len(v))
+	last, code := int64(0), uint32(0) // code + 1; 0: there is no last one
 	for len(v) > len(d.codes) {
 		n := len(d.codes)
 		for _, x := range v[n:min(len(v), n+earlyValues)] {
+			if x == last && code > 0 {
+				d.codes = append(d.codes, code-1)
+				continue
+			}
 			i := uint64(x) * 0x9E3779B97F4A7C15 >> shift
 			for d.table[i] != 0 && d.values[d.table[i]-1] != x {
 				i = (i + 1) & uint64(len(d.table)-1)
@@ -50,7 +76,8 @@ func (d *dictionary) build(v []int64, limit int) bool {
 				d.values = append(d.values, x)
 				d.table[i] = uint32(len(d.values))
 			}
-			d.codes = append(d.codes, d.table[i]-1)
+			last, code = x, d.table[i]
+			d.codes = append(d.codes, code-1)
 		}
 		if len(v) > earlyValues && d.mostlyNew() {
 			return false
@@ -71,15 +98,8 @@ func (d *dictionary) mostlyNew() bool {
 // then is compressed: the rarer the longer.
 func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	width := max(1, bits.Len(uint(size-1)))
-	runs, last := 1, codes[0]
-	for _, c := range codes {
-		if c != last {
-			runs++
-		}
-		last = c
-	}
 	packed := len(codes) * width / 8
-	if runs*(2+(width+7)/8) < packed/2 {
+	if runsOf(codes)*(2+(width+7)/8) < packed/2 {
 		e.payload = appendRuns(e.payload[:0], codes, width)
 		return e.dictionaryAndData(dictionary, size, e.payload, true)
 	}
@@ -92,6 +112,18 @@ func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	}
 	e.payload = packBits(appendHeader(e.payload[:0], len(codes), width), codes, width)
 	return e.dictionaryAndData(dictionary, size, e.payload, false)
+}
+
+// runsOf counts the runs of the same value.
+func runsOf[T code | int64](v []T) int {
+	n, last := 1, v[0]
+	for _, x := range v {
+		if x != last {
+			n++
+		}
+		last = x
+	}
+	return n
 }
 
 // appendHeader begins a page of indexes of a width: one bit-packed run.

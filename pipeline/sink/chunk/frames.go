@@ -64,11 +64,6 @@ func (s *squeezer) page(dst, b []byte) ([]byte, bool) {
 	return shrunk(dst, at, len(b))
 }
 
-// search appends b compressed by a search for repetitions, as page does.
-func (s *squeezer) search(dst, b []byte) ([]byte, bool) {
-	return shrunk(s.zstd.EncodeAll(b, dst), len(dst), len(b))
-}
-
 func shrunk(dst []byte, at, size int) ([]byte, bool) {
 	if (len(dst)-at)*20 > size*19 {
 		return dst[:at], false

@@ -25,7 +25,7 @@ func (v *values) statistics(t schemas.Type) format.Statistics {
 			s.MinValue, s.MaxValue = slices.Clone(low), slices.Clone(high)
 		}
 	case t == schemas.Double:
-		if low, high, ok := doubleBounds(v.ints); ok {
+		if low, high, ok := v.doubleBounds(); ok {
 			s.MinValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(low))
 			s.MaxValue = binary.LittleEndian.AppendUint64(nil, math.Float64bits(high))
 		}
@@ -72,9 +72,16 @@ func headOf(text []byte, at, n int) uint64 {
 
 // doubleBounds returns bounds by the rules of the format: a zero counts as both zeros, and
 // where there is something that is no number there are none.
-func doubleBounds(v []int64) (low, high float64, ok bool) {
+func (v *values) doubleBounds() (low, high float64, ok bool) {
+	low, high = math.Float64frombits(uint64(v.low)), math.Float64frombits(uint64(v.high))
+	if v.low >= 0 && high == high { // bits of doubles without a sign lie in their order, and behind them those that are no number
+		if low == 0 {
+			low = math.Copysign(0, -1)
+		}
+		return low, high, true
+	}
 	low, high = math.Inf(1), math.Inf(-1)
-	for _, x := range v {
+	for _, x := range v.ints {
 		f := math.Float64frombits(uint64(x))
 		if f != f {
 			return 0, 0, false

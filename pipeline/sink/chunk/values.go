@@ -49,8 +49,9 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 				v.ints = append(v.ints, int64(x))
 			}
 		case *array.Boolean:
-			for i := s.From; i < s.To; i++ {
-				v.ints = append(v.ints, int64(boolBit(a.Value(i))))
+			bits, at := a.Data().Buffers()[1].Bytes(), a.Data().Offset()
+			for i := at + s.From; i < at+s.To; i++ {
+				v.ints = append(v.ints, int64(bits[i>>3]>>(i&7)&1))
 			}
 		case *array.Decimal128:
 			for _, x := range a.Values()[s.From:s.To] {
