@@ -308,7 +308,7 @@ func pairs(t *testing.T, s store.Store, x *Summary, table string, columns [2]str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	var list []string
 	for row, err := range r.Rows() {
 		if err != nil {

@@ -124,7 +124,8 @@ func (w *gapWalk) quantile(q float64) float64 {
 	a := w.rank(low)
 	b := a
 	if low+1 < w.next {
-		b = w.rank(low + 1)
+		ahead := *w // the next quantile may begin at the same gap as this one
+		b = ahead.rank(low + 1)
 	}
 	return a + (at-float64(low))*(b-a)
 }

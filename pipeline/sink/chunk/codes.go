@@ -17,7 +17,7 @@ type dictionary struct {
 	seen   []uint64 // bits; see different
 }
 
-// different says about how many different values there are: a few in a hundred too low where
+// different says about how many different values there are: up to a tenth too low where
 // nearly all are different, because it compares no values, only as many bits of their hashes
 // as make a place of its own likely.
 func (d *dictionary) different(v []int64) (n int) {
@@ -29,7 +29,8 @@ func (d *dictionary) different(v []int64) (n int) {
 	d.seen = d.seen[:1<<(size-most)]
 	clear(d.seen)
 	for _, x := range v {
-		h := uint64(x) * 0x9E3779B97F4A7C15 >> (64 - size)
+		h := (uint64(x) ^ uint64(x)>>32) * hashFactor // quotients of small counts have patterns in their bits
+		h = (h ^ h>>32) * hashFactor2 >> (64 - size)
 		word := &d.seen[h>>most]
 		n += int(^*word >> (h & (1<<most - 1)) & 1)
 		*word |= 1 << (h & (1<<most - 1))
@@ -49,47 +50,40 @@ func (d *dictionary) room(values int) (shift int) {
 	return shift
 }
 
-// earlyValues are looked at before a dictionary is made.
+// earlyValues are looked at first: where they are mostly new, the others are, too.
 const earlyValues = 4096
 
-// build makes the dictionary of v, in the order in which values first come. It gives up,
-// false, when there are more than limit different values, or early, when mostlyNew.
+// mostlyNew says that of the first few thousand values more than seven in eight are different.
+func (d *dictionary) mostlyNew(v []int64) bool {
+	return len(v) > earlyValues && d.different(v[:earlyValues]) > earlyValues*7/8
+}
+
+// build makes the dictionary of v, in the order in which values first come; false when there
+// are more than limit different values.
 func (d *dictionary) build(v []int64, limit int) bool {
 	shift := d.room(limit)
 	d.values, d.codes = d.values[:0], slices.Grow(d.codes[:0], len(v))
 	last, code := int64(0), uint32(0) // code + 1; 0: there is no last one
-	for len(v) > len(d.codes) {
-		n := len(d.codes)
-		for _, x := range v[n:min(len(v), n+earlyValues)] {
-			if x == last && code > 0 {
-				d.codes = append(d.codes, code-1)
-				continue
-			}
-			i := uint64(x) * 0x9E3779B97F4A7C15 >> shift
-			for d.table[i] != 0 && d.values[d.table[i]-1] != x {
-				i = (i + 1) & uint64(len(d.table)-1)
-			}
-			if d.table[i] == 0 {
-				if len(d.values) == limit {
-					return false
-				}
-				d.values = append(d.values, x)
-				d.table[i] = uint32(len(d.values))
-			}
-			last, code = x, d.table[i]
+	for _, x := range v {
+		if x == last && code > 0 {
 			d.codes = append(d.codes, code-1)
+			continue
 		}
-		if len(v) > earlyValues && d.mostlyNew() {
-			return false
+		i := uint64(x) * hashFactor >> shift
+		for d.table[i] != 0 && d.values[d.table[i]-1] != x {
+			i = (i + 1) & uint64(len(d.table)-1)
 		}
+		if d.table[i] == 0 {
+			if len(d.values) == limit {
+				return false
+			}
+			d.values = append(d.values, x)
+			d.table[i] = uint32(len(d.values))
+		}
+		last, code = x, d.table[i]
+		d.codes = append(d.codes, code-1)
 	}
 	return true
-}
-
-// mostlyNew says that of the values looked at, which were a few thousand, more than seven in
-// eight are different from all others.
-func (d *dictionary) mostlyNew() bool {
-	return len(d.codes) == earlyValues && len(d.values) > earlyValues*7/8
 }
 
 // indexed writes a dictionary page with so many values, and codes as indexes into it: as

@@ -81,6 +81,9 @@ func (e *Encoder) integers(t schemas.Type) (err error) {
 	if err != nil {
 		return err
 	}
+	if e.dict.mostlyNew(v) {
+		return e.data(format.DeltaBinaryPacked, e.payload, e.values.rows)
+	}
 	n := e.dict.different(v)
 	if n <= len(v)/4 && n*size+len(v)*bits.Len(uint(n-1))/8 < len(e.payload) && e.dict.build(v, len(v)/4) {
 		return e.listed(t)
