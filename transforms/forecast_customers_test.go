@@ -82,7 +82,10 @@ func TestCustomersEnd(t *testing.T) {
 			t.Errorf("the table ends with %v, want %v", last, want)
 		}
 	}
-	for range f.Customers(inOrder(chunks, nil)).Batches {
+	for _, err := range f.Customers(inOrder(chunks, nil)).Batches {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	for range 200 {
