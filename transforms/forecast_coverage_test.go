@@ -2,7 +2,6 @@ package transforms
 
 import (
 	"fmt"
-	"iter"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -105,15 +104,7 @@ func (s *shop) cover(t *testing.T, seed uint64, customers int, stretch float64, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Look(func() iter.Seq2[[]byte, error] {
-		return func(yield func([]byte, error) bool) {
-			for _, b := range chunks {
-				if !yield(b, nil) {
-					return
-				}
-			}
-		}
-	}, true); err != nil {
+	if err := f.Look(inOrder(chunks, nil), true); err != nil {
 		t.Fatal(err)
 	}
 	var past float64

@@ -175,24 +175,30 @@ func tier(percentile float64) string {
 // be read more than once.
 type Histories func() iter.Seq2[[]byte, error]
 
+// makers of customer_ltv make the rows of a record each.
+const makers = 2
+
 // Customers is the table customer_ltv. Look must have been called with the same histories.
-// The rows of the customers of a record are gathered while those before it are made.
+// Records are made side by side and come in their order.
 func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	return schemas.Data{Table: schemas.CustomerLTV, Batches: func(yield func(arrow.Record, error) bool) {
-		e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
-		batches, spare, gone := make(chan *foretold, 1), make(chan *foretold, 3), make(chan struct{})
-		defer close(gone)
-		for range cap(spare) {
-			spare <- new(foretold)
+		q := &foretelling{spare: make(chan *foretold, 2*makers), work: make(chan *foretold, 2*makers), order: make(chan *foretold, 2*makers), gone: make(chan struct{})}
+		defer close(q.gone)
+		for range cap(q.spare) {
+			q.spare <- &foretold{made: make(chan struct{}, 1)}
 		}
-		go f.gather(histories, batches, spare, gone)
-		for b := range batches {
-			record, err := f.encode(e, b)
-			spare <- b
-			if err != nil {
-				yield(nil, err)
+		go q.gather(f, histories)
+		for range makers {
+			go q.make(f)
+		}
+		for b := range q.order {
+			<-b.made
+			if b.failed != nil {
+				yield(nil, b.failed)
 				return
 			}
+			record := b.record
+			q.spare <- b
 			more := yield(record, nil)
 			record.Release()
 			if !more {
@@ -202,12 +208,21 @@ func (f *Forecasts) Customers(histories Histories) schemas.Data {
 	}}
 }
 
+// foretelling is records on their way: from spare to be filled, to work and, in their order,
+// to the reader, until gone is closed.
+type foretelling struct {
+	spare, work, order chan *foretold
+	gone               chan struct{}
+}
+
 // foretold is the customers of a record, still as bytes, with their rows.
 type foretold struct {
 	bytes  []byte
 	reader *historyReader
 	at     []located
 	rows   []ltv.RowForecast
+	made   chan struct{} // gets one when record or failed is there
+	record arrow.Record
 	failed error
 }
 
@@ -225,35 +240,40 @@ func (b *foretold) fill(f *Forecasts, bytes []byte, err error) {
 	}
 }
 
-// gather sends the customers of all records in their order, in what is spare, until it fails
-// or nobody is there any more.
-func (f *Forecasts) gather(histories Histories, to chan<- *foretold, spare <-chan *foretold, gone <-chan struct{}) {
-	defer close(to)
+// gather fills what is spare with the customers of all records, until it fails or nobody is
+// there any more. There is room for all that are spare in each channel.
+func (q *foretelling) gather(f *Forecasts, histories Histories) {
+	defer close(q.work)
+	defer close(q.order)
 	for bytes, err := range histories() {
-		var b *foretold
 		select {
-		case b = <-spare:
-		case <-gone:
-			return
-		}
-		b.fill(f, bytes, err)
-		failed := b.failed != nil
-		select {
-		case to <- b:
-		case <-gone:
-			return
-		}
-		if failed {
+		case b := <-q.spare:
+			b.fill(f, bytes, err)
+			failed := b.failed != nil
+			q.work <- b
+			q.order <- b
+			if failed {
+				return
+			}
+		case <-q.gone:
 			return
 		}
 	}
 }
 
+// make makes the records of what has been filled.
+func (q *foretelling) make(f *Forecasts) {
+	e := schemas.NewEncoder[ForecastRow](schemas.CustomerLTV)
+	for b := range q.work {
+		if b.failed == nil {
+			b.record, b.failed = f.encode(e, b)
+		}
+		b.made <- struct{}{}
+	}
+}
+
 // encode makes the rows of the customers of a record.
 func (f *Forecasts) encode(e *schemas.Encoder[ForecastRow], b *foretold) (arrow.Record, error) {
-	if b.failed != nil {
-		return nil, b.failed
-	}
 	if err := b.reader.each(len(b.at), func(h *history, i int) {
 		c := f.customer(b.at[i].group, &b.rows[i], h)
 		r := e.Row()

@@ -22,7 +22,7 @@ const (
 
 // thinnedNear is its size where a climb begins near the top: large enough that its top is one
 // step from that of all rows.
-const thinnedNear = 1 << 16
+const thinnedNear = 1 << 14
 
 // What a ridge means, where models agree.
 const (
