@@ -49,12 +49,12 @@ def prepare():
                     pass
 
 
-def config(name, tables="customers, cohort_retention", more=False, source="", extra=""):
+def config(name, tables="customers, cohort_retention", more=False, source="", extra="", grains="month"):
     path = os.path.join(o.work, f"repeats-{name}.yaml")
     paths = f"[{DATA}, {MORE}]" if more else f"[{DATA}]"
     listed = f", tables: [{tables}]" if tables else ""
     with open(path, "w") as f:
-        f.write(f"version: 1\nreporting: {{timezone: Europe/Berlin, currency: EUR, grains: [month]}}\nsources: [{{table: orders, name: shop, path: {paths}{source}}}]\n"
+        f.write(f"version: 1\nreporting: {{timezone: Europe/Berlin, currency: EUR, grains: [{grains}]}}\nsources: [{{table: orders, name: shop, path: {paths}{source}}}]\n"
                 f"dimensions: [channel, country]\nidentity: {{match: [id]}}\n{extra}output: {{path: {OUT}{listed}}}\n")
     return path
 
@@ -79,7 +79,7 @@ def round_():
     at = ["--as-of", "2026-11-01"]
     plain, new = config("plain"), config("new", more=True)
     copied, copied_new = config("copied", source=", landing: copy"), config("copied-new", more=True, source=", landing: copy")
-    metrics, all_, predicted = config("metrics", METRICS), config("all", ""), config("predicted", "", extra="ltv: {model: auto, horizon: 12 months, discount: 0.10 per year}\n")
+    metrics = config("metrics", METRICS)
     seconds = {}
     fresh()
     seconds["run"] = run("run", plain, *at)
@@ -92,15 +92,17 @@ def round_():
     seconds["run of the tables of metrics"] = run("run", metrics, *at)
     fresh()
     seconds[f"backfill of {o.days} days, tables of metrics"] = run("backfill", metrics, *year())
-    fresh()
-    seconds["run of every table"] = run("run", all_, *at)
-    fresh()
-    seconds["run of every table, with `ltv: auto`"] = run("run", predicted, *at)
+    for name, grains in EVERY.items():
+        for extra in (None, PREDICTED):
+            fresh()
+            seconds[name + (extra or "")] = run("run", config("every", "", extra=extra and "ltv: {model: auto, horizon: 12 months, discount: 0.10 per year}\n" or "", grains=grains), *at)
     fresh()
     return seconds
 
 
-BASE = {f"backfill of {o.days} days, tables of metrics": "run of the tables of metrics", "run of every table, with `ltv: auto`": "run of every table"}
+EVERY = {"run of every table, by week and month": "week, month", "run of every table, by month": "month"}
+PREDICTED = ", with `ltv: auto`"
+BASE = {f"backfill of {o.days} days, tables of metrics": "run of the tables of metrics", **{name + PREDICTED: name for name in EVERY}}
 prepare()
 round_()  # warms up
 rounds = []
