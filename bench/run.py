@@ -37,6 +37,7 @@ p.add_argument("--scaling", type=int, nargs="*", default=[], help="orders of the
 p.add_argument("--small", action="store_true", help="what takes milliseconds: the version and the smallest job")
 p.add_argument("--compare", nargs=2, help="only compare our output with a peer's")
 p.add_argument("--write", action="store_true", help="write RESULTS.md beside this script")
+p.add_argument("--part", default="Results", help="title of the part of RESULTS.md that is written")
 o = p.parse_args()
 
 
@@ -210,4 +211,4 @@ if o.scaling:
 if o.small:
     small()
 if o.write:
-    results.write("Results", "\n".join(lines))
+    results.write(o.part, "\n".join(lines))
