@@ -18,9 +18,13 @@ import (
 	"github.com/cohortline/cohortline/pipeline/source"
 )
 
-// folder is a store in a local folder. Every write is synced, with the folder that names
-// it, before it counts: what is there survives a power cut as well as a kill.
-type folder struct{ root string }
+// folder is a store in a local folder. The content of every file is synced before it gets
+// its name, and the folders that name files before the next small object is written: what
+// such an object speaks of survives a power cut as well as a kill.
+type folder struct {
+	root  string
+	names unsynced
+}
 
 // temporary begins the names of files that are not objects yet; a process that was killed
 // may leave one behind, which List does not show and gc removes.
@@ -35,7 +39,7 @@ func openFolder(root string) (*folder, error) {
 		info, err := os.Stat(d)
 		switch {
 		case err == nil && info.IsDir():
-			return &folder{root}, nil
+			return &folder{root: root}, nil
 		case err == nil:
 			return nil, fmt.Errorf("output %s cannot be made: %s is no folder", root, d)
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR):
@@ -48,7 +52,7 @@ func (f *folder) Path(name string) string { return filepath.Join(f.root, filepat
 
 func (f *folder) Local() bool { return true }
 
-func (f *folder) Close() error { return nil }
+func (f *folder) Close() error { return f.names.sync() }
 
 // file is the path of a name. Names come from this program; one that would leave the
 // folder is a mistake of it.
@@ -79,7 +83,7 @@ func (f *folder) fresh(name string) (file *os.File, to string, err error) {
 	return file, to, err
 }
 
-// makeDir makes a folder and syncs the one that names it.
+// makeDir makes a folder.
 func (f *folder) makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -92,11 +96,13 @@ func (f *folder) makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("output cannot be made: %w", err)
 	}
-	return syncDir(filepath.Dir(dir))
+	f.names.add(filepath.Dir(dir))
+	return nil
 }
 
 // folderWriter writes a temporary file and gives it its name at the end.
 type folderWriter struct {
+	f    *folder
 	ctx  context.Context
 	file *os.File
 	to   string
@@ -107,7 +113,7 @@ func (f *folder) Create(ctx context.Context, name string) (io.WriteCloser, error
 	if err != nil {
 		return nil, err
 	}
-	return &folderWriter{ctx, file, to}, nil
+	return &folderWriter{f, ctx, file, to}, nil
 }
 
 func (w *folderWriter) Write(b []byte) (int, error) { return w.file.Write(b) }
@@ -124,14 +130,21 @@ func (w *folderWriter) Close() error {
 		os.Remove(w.file.Name())
 		return err
 	}
-	return syncDir(filepath.Dir(w.to))
+	w.f.names.add(filepath.Dir(w.to))
+	return nil
 }
 
 func (f *folder) Put(ctx context.Context, name string, data []byte) error {
-	return Write(ctx, f, name, func(w io.Writer) error {
+	if err := f.names.sync(); err != nil {
+		return err
+	}
+	if err := Write(ctx, f, name, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return f.names.sync()
 }
 
 func (f *folder) PutNew(ctx context.Context, name string, data []byte) error {
@@ -146,12 +159,16 @@ func (f *folder) PutNew(ctx context.Context, name string, data []byte) error {
 	if err = errors.Join(err, file.Close(), ctx.Err()); err != nil {
 		return err
 	}
+	if err := f.names.sync(); err != nil {
+		return err
+	}
 	if err := os.Link(file.Name(), to); errors.Is(err, fs.ErrExist) {
 		return ErrExists
 	} else if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(to))
+	f.names.add(filepath.Dir(to))
+	return f.names.sync()
 }
 
 func (f *folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
@@ -245,7 +262,8 @@ func (f *folder) Copy(ctx context.Context, from, to string) error {
 	if err := os.Rename(link, target); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	f.names.add(dir)
+	return nil
 }
 
 // rewrite is Copy on a file system without links.
@@ -322,16 +340,4 @@ func (f *folder) Holder(_ context.Context, name string) (Holder, error) {
 	default: // a file system without locks
 		return Unknown, nil
 	}
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) { // another process has removed it, being empty
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

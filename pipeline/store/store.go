@@ -19,7 +19,8 @@ import (
 // Store holds objects by name. Its methods may be called by several goroutines at once.
 type Store interface {
 	// Create returns the writer of an object, which is there once Close has returned nil.
-	// Cancel ctx before Close to give it up.
+	// Cancel ctx before Close to give it up. That the object survives a power cut is sure
+	// once Put or PutNew of a later object has returned, and before that one can be seen.
 	Create(ctx context.Context, name string) (io.WriteCloser, error)
 	// Put writes a small object, replacing the one of that name.
 	Put(ctx context.Context, name string, data []byte) error
