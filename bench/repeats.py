@@ -110,7 +110,7 @@ for i in range(o.runs):
     rounds.append(round_())
     print(f"  round {i + 1}: " + ", ".join(f"{k} {v:.2f} s" for k, v in rounds[-1].items()), file=sys.stderr, flush=True)
 median = {k: statistics.median(r[k] for r in rounds) for k in rounds[0]}
-text = f"\nWritten by `bench/repeats.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}: {o.orders:,} orders in Parquet, {os.cpu_count()} processors, {o.runs} rounds. The run is that of peers/JOB.md.\n"
+text = f"\nWritten by `{results.command()}` on {datetime.date.today()}: {o.orders:,} orders in Parquet, {os.cpu_count()} processors, {o.runs} rounds. The run is that of peers/JOB.md.\n"
 text += "\n| | wall s | (min-max) | against |\n|---|---|---|---|\n"
 for k, v in median.items():
     base = BASE.get(k, "run")

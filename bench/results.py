@@ -1,6 +1,8 @@
 """RESULTS.md, of which each script writes its own part: from its title to the next one."""
 import os
 import re
+import shlex
+import sys
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
 
@@ -16,3 +18,14 @@ def write(title, text):
         parts.append(part)
     with open(PATH, "w") as f:
         f.write("".join(p.rstrip() + "\n\n" for p in parts if p.strip()).rstrip() + "\n")
+
+
+def command():
+    """How the script was called, without where its files lie."""
+    words, rest = [os.path.basename(sys.argv[0])], iter(sys.argv[1:])
+    for word in rest:
+        if word in ("--work", "--binary"):
+            next(rest)
+        elif word != "--write":
+            words.append(word)
+    return "bench/" + shlex.join(words)

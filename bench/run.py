@@ -208,7 +208,7 @@ def small():
 
 versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in ("duckdb", "polars", "pandas", "pyarrow"))
 go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
-say(f"\nWritten by `bench/run.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB, {platform.system()}; {go}; {versions}.")
+say(f"\nWritten by `{results.command()}` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB, {platform.system()}; {go}; {versions}.")
 say("Whole processes in turn on the same files, which lie in the page cache; 3 % of the orders come again. Every peer's cells equal ours. Peers do the job of [peers/JOB.md](peers/JOB.md); cohortline also computes the"
     " 30-day windows, all columns of both tables and the checks.")
 for form in o.formats:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -44,6 +45,19 @@ func TestFolderSyncsNamesFirst(t *testing.T) {
 		}
 		if n := len(f.names.dirs); n > 0 {
 			t.Errorf("%d folders are not synced after %s", n, name)
+		}
+	}
+}
+
+// What cannot be opened is nil, so that callers can tell that there is nothing to close.
+func TestOpenFails(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{filepath.Join(file, "warehouse"), "ftp://host/warehouse", "s3:///warehouse"} {
+		if s, err := Open(t.Context(), address); err == nil || s != nil {
+			t.Errorf("%s: %v, %v", address, s, err)
 		}
 	}
 }

@@ -139,9 +139,18 @@ func Write(ctx context.Context, s Store, name string, fill func(w io.Writer) err
 // process, as the cloud's own tools find them.
 func Open(ctx context.Context, address string) (Store, error) {
 	if strings.Contains(address, "://") {
-		return openBucket(ctx, address)
+		return opened(openBucket(ctx, address))
 	}
-	return openFolder(address)
+	return opened(openFolder(address))
+}
+
+// opened is a store that has been opened; of one that has not it makes nil, so that callers
+// see that there is nothing to close.
+func opened[S Store](s S, err error) (Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Check says what is wrong with the address of a store, if anything is.
