@@ -87,7 +87,7 @@ func (b *backfill) runDate(ctx context.Context, r *run, i int) (status string, e
 	if m, err := p.Published(ctx, b.c.Tables); err != nil || m != nil { // by a run, meanwhile
 		return DateUnchanged, err
 	}
-	defer r.streamed.Wait()
+	defer func() { _ = r.streamed.Wait() }() // its error has been returned, or another one
 	if err := b.writeDate(ctx, r, p); err != nil {
 		return DateFailed, err
 	}

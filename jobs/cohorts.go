@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -16,6 +15,7 @@ import (
 	"github.com/cohortline/cohortline/pipeline/store"
 	"github.com/cohortline/cohortline/schemas"
 	"github.com/cohortline/cohortline/transforms"
+	"golang.org/x/sync/errgroup"
 )
 
 // Options say which run to do.
@@ -92,11 +92,11 @@ type run struct {
 	recordShared func(context.Context) ([]pipeline.InputRecord, error) // of a date of a backfill: record for all of them
 	settings     transforms.Settings
 	metrics      *transforms.Metrics
-	streamed     streamed
+	streamed     errgroup.Group    // what goes on beside the steps after the fold: tables are written to their ends, rows given back
 	histories    *spool            // of the customers, for customer_ltv
 	gathered     []*transforms.RFM // by worker of the fold
 	forecasts    *transforms.Forecasts
-	ahead        *aheadMetrics // nil unless the metrics are checked and written beside the models
+	ahead        chan []transforms.CheckRow // of the metrics, where these are checked and written beside the models; else nil
 	checks       []transforms.CheckRow
 	summary      Summary
 }
@@ -141,7 +141,7 @@ func Cohorts(ctx context.Context, c *Config, o Options) (_ *Summary, err error) 
 	if err := r.checkBudget(); err != nil {
 		return nil, err
 	}
-	defer r.streamed.Wait()
+	defer func() { _ = r.streamed.Wait() }()         // its error has been returned, or another one
 	if err := r.fold(ctx, publication); err != nil { // customers → accumulators, streamed tables
 		return nil, err
 	}
@@ -292,24 +292,6 @@ func (r *run) resolve() error {
 	return nil
 }
 
-// streamed is what goes on beside the steps after the fold: the tables that list customers
-// are written to their ends, and the rows given back.
-type streamed struct {
-	sync.WaitGroup
-	failures []error // by table that lists customers, then those of giving back and of metricsAhead
-}
-
-// end waits and returns the first failure.
-func (s *streamed) end() error {
-	s.Wait()
-	for _, err := range s.failures {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // fold walks the customers; the tables that list them are written on the way, and have been
 // when streamed ends.
 func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
@@ -318,7 +300,7 @@ func (r *run) fold(ctx context.Context, p *pipeline.Publication) error {
 	if err != nil {
 		return err
 	}
-	r.streamed.Go(func() { r.streamed.failures[len(transforms.StreamedTables)] = r.ledger.Close() })
+	r.streamed.Go(r.ledger.Close)
 	r.metrics = workers[0]
 	for _, m := range workers[1:] {
 		r.metrics.Merge(m)
@@ -342,8 +324,6 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		return slices.Contains(transforms.StreamedTables, t) && !slices.Contains(r.c.Tables, t)
 	})
 	streams := make([]*stream, len(transforms.StreamedTables))
-	r.streamed.failures = make([]error, len(streams)+2)
-	failures := r.streamed.failures
 	for i, name := range transforms.StreamedTables {
 		if !slices.Contains(tables, name) {
 			continue
@@ -351,9 +331,10 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		t, _ := schemas.ByName(name, r.c.Dimensions)
 		s := newStream(t)
 		streams[i] = s
-		r.streamed.Go(func() {
+		r.streamed.Go(func() error {
 			defer s.leave() // also when the table cannot be begun
-			_, failures[i] = p.Write(ctx, s.data())
+			_, err := p.Write(ctx, s.data())
+			return err
 		})
 	}
 	r.histories = newSpool(r.historyMemory(), r.o.TempDir)
@@ -390,7 +371,7 @@ func (r *run) stream(ctx context.Context, p *pipeline.Publication, tables []stri
 		}
 	}
 	if err != nil {
-		if f := r.streamed.end(); f != nil { // why the fold could not go on
+		if f := r.streamed.Wait(); f != nil { // why the fold could not go on
 			err = f
 		}
 		return nil, r.largePartition(err)

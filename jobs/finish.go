@@ -111,7 +111,7 @@ func (r *run) check() error {
 			Observed: fmt.Sprint(r.conflicts), Expected: "0 days for which a currency has two rates; the last one counts"})
 	}
 	if r.ahead != nil {
-		r.checks = append(r.checks, <-r.ahead.checks...)
+		r.checks = append(r.checks, <-r.ahead...)
 	} else {
 		r.checks = append(r.checks, r.checkMetrics()...)
 	}
@@ -175,12 +175,7 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 			continue // streamed before, or made last
 		}
 		made.Add(1)
-		g.Go(func() error {
-			return writeAhead(d, made.Done, func(d schemas.Data) error {
-				_, err := p.Write(ctx, d)
-				return err
-			})
-		})
+		g.Go(func() error { return writeAhead(ctx, p, d, made.Done) })
 	}
 	if r.rowsMade != nil {
 		made.Wait()
@@ -189,7 +184,7 @@ func (r *run) write(ctx context.Context, p *pipeline.Publication) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := r.streamed.end(); err != nil {
+	if err := r.streamed.Wait(); err != nil {
 		return err
 	}
 	done(int64(len(p.Outputs())), "tables")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,10 +115,11 @@ func TestGCBesideRuns(t *testing.T) {
 // TestOutagesOfGC lets every operation of gc fail: the result stays readable, and can be
 // computed again; gc run again ends where it would have.
 func TestOutagesOfGC(t *testing.T) {
-	points, every, least := 0, 9, 30
+	every, least := 9, int64(30)
 	if os.Getenv("COHORTLINE_OUTAGES") == "all" {
 		every, least = 1, 250
 	}
+	var points atomic.Int64
 	for _, marked := range []bool{false, true} { // what of landing nothing refers to is to be marked, or to be removed
 		for mode := range storetest.Modes {
 			t.Run(fmt.Sprintf("%s/marked=%t", mode, marked), func(t *testing.T) {
@@ -132,15 +134,12 @@ func TestOutagesOfGC(t *testing.T) {
 					if !failingGC(t, s, &storetest.Faults{Store: s, At: at, Mode: storetest.Modes[mode]}, marked) {
 						break
 					}
-					points++
+					points.Add(1)
 				}
 			})
 		}
 	}
-	t.Logf("%d points of failure", points)
-	if points < least {
-		t.Errorf("only %d points", points)
-	}
+	enough(t, &points, least)
 }
 
 // failingGC plays one failure; it says whether gc had so many operations.

@@ -24,35 +24,28 @@ func (r *run) historyMemory() int64 {
 	return r.memory.total / 16
 }
 
-// aheadMetrics are metrics that are checked and written while models are fitted, which leaves
-// threads idle: what a model is fitted to comes from the fit before it.
-type aheadMetrics struct{ checks chan []transforms.CheckRow }
-
 // metricsAhead begins to check and write the tables of metrics, for check to go on with and
-// for streamed to end. Nothing that is written is published before all checks have passed.
+// for streamed to end: fitting models leaves threads idle, as what a model is fitted to comes
+// from the fit before it. Nothing that is written is published before all checks have passed.
 func (r *run) metricsAhead(ctx context.Context, p *pipeline.Publication) {
 	if !r.predicts() {
 		return
 	}
-	r.ahead = &aheadMetrics{make(chan []transforms.CheckRow, 1)}
+	r.ahead = make(chan []transforms.CheckRow, 1)
 	var tables []schemas.Data
 	for _, name := range r.c.Tables {
 		if d, ok := r.metrics.Table(name, r.ledger.Segments()); ok {
 			tables = append(tables, d)
 		}
 	}
-	failed := &r.streamed.failures[len(transforms.StreamedTables)+1]
-	r.streamed.Go(func() {
-		r.ahead.checks <- r.checkMetrics()
+	r.streamed.Go(func() error {
+		r.ahead <- r.checkMetrics()
 		for _, d := range tables {
-			*failed = writeAhead(d, func() {}, func(d schemas.Data) error {
-				_, err := p.Write(ctx, d)
+			if err := writeAhead(ctx, p, d, func() {}); err != nil {
 				return err
-			})
-			if *failed != nil {
-				return
 			}
 		}
+		return nil
 	})
 }
 

@@ -1,10 +1,12 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/pipeline"
 	"github.com/cohortline/cohortline/schemas"
 )
 
@@ -62,9 +64,9 @@ func (s *stream) data() schemas.Data {
 	}}
 }
 
-// writeAhead makes the batches of a table while those before them are written. A writer
-// that fails before it reads ends the making, too. made is called when no more are made.
-func writeAhead(d schemas.Data, made func(), write func(schemas.Data) error) error {
+// writeAhead writes a table and makes its batches while those before them are written. A
+// writer that fails before it reads ends the making, too. made is called when no more are made.
+func writeAhead(ctx context.Context, p *pipeline.Publication, d schemas.Data, made func()) error {
 	s := newStream(d.Table)
 	defer s.leave()
 	go func() {
@@ -81,5 +83,6 @@ func writeAhead(d schemas.Data, made func(), write func(schemas.Data) error) err
 		}
 		s.close(nil)
 	}()
-	return write(s.data())
+	_, err := p.Write(ctx, s.data())
+	return err
 }
