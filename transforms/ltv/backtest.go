@@ -135,16 +135,15 @@ type fitted struct {
 func (b *backtested) fit(p *BacktestPlan, done []Score) fitted {
 	var f fitted
 	for i, c := range p.Candidates {
-		var m Model
-		var fit Fit
-		switch {
-		case done != nil:
-			m, fit = done[i].Model, done[i].Fit
-		case p.Near != nil:
-			m, fit = c.FitNear(b.known, p.Near[i])
-		default:
-			m, fit = c.Fit(b.known)
+		if done != nil {
+			f.models, f.fits = append(f.models, done[i].Model), append(f.fits, done[i].Fit)
+			continue
 		}
+		var near []float64
+		if p.Near != nil {
+			near = p.Near[i]
+		}
+		m, fit := c.FitNear(b.known, near)
 		f.models, f.fits = append(f.models, m), append(f.fits, fit)
 	}
 	f.spend, f.spendFit = FitGammaGamma(b.spend)

@@ -10,7 +10,6 @@ import (
 type Candidate struct {
 	Name  string // as a configuration names it: bg_nbd
 	Title string // as the papers do: BG/NBD
-	Fit   func(*Summary) (Model, Fit)
 	// FitNear is Fit begun at parameters known to be close, such as those of a sample of the
 	// same customers: a third of the way. Nil is Fit.
 	FitNear func(s *Summary, near []float64) (Model, Fit)
@@ -26,14 +25,12 @@ func Candidates() []Candidate {
 	return []Candidate{
 		{
 			Name: "nbd", Title: "NBD",
-			Fit:        func(s *Summary) (Model, Fit) { m, f := FitNBD(s); return m, f },
 			FitNear:    func(s *Summary, near []float64) (Model, Fit) { m, f := fitNBD(s, near); return m, f },
 			With:       func(v []float64) Model { return NBD{v[0], v[1]} },
 			likelihood: func(v []float64, s *Summary, g []float64) float64 { return NBD{v[0], v[1]}.likelihood(s, g) },
 		},
 		{
 			Name: "mbg_nbd", Title: "MBG/NBD",
-			Fit:     func(s *Summary) (Model, Fit) { m, f := FitMBGNBD(s); return m, f },
 			FitNear: func(s *Summary, near []float64) (Model, Fit) { m, f := fitMBGNBD(s, near); return m, f },
 			With:    func(v []float64) Model { return MBGNBD{v[0], v[1], v[2], v[3]} },
 			likelihood: func(v []float64, s *Summary, g []float64) float64 {
@@ -42,7 +39,6 @@ func Candidates() []Candidate {
 		},
 		{
 			Name: "pareto_nbd", Title: "Pareto/NBD",
-			Fit:     func(s *Summary) (Model, Fit) { m, f := FitParetoNBD(s); return m, f },
 			FitNear: func(s *Summary, near []float64) (Model, Fit) { m, f := fitParetoNBD(s, near); return m, f },
 			With:    func(v []float64) Model { return ParetoNBD{v[0], v[1], v[2], v[3]} },
 			likelihood: func(v []float64, s *Summary, g []float64) float64 {
@@ -51,7 +47,6 @@ func Candidates() []Candidate {
 		},
 		{
 			Name: "bg_nbd", Title: "BG/NBD",
-			Fit:     func(s *Summary) (Model, Fit) { m, f := FitBGNBD(s); return m, f },
 			FitNear: func(s *Summary, near []float64) (Model, Fit) { m, f := fitBGNBD(s, near); return m, f },
 			With:    func(v []float64) Model { return BGNBD{v[0], v[1], v[2], v[3]} },
 			likelihood: func(v []float64, s *Summary, g []float64) float64 {
@@ -128,6 +123,9 @@ func Choose(known, whole *Summary, candidates []Candidate) (Choice, error) {
 	}
 	return c, nil
 }
+
+// Fit fits the model to a summary.
+func (c Candidate) Fit(s *Summary) (Model, Fit) { return c.FitNear(s, nil) }
 
 // score fits the candidate to what was known, and tells how well it foretold the rest.
 func (c Candidate) score(known, whole *Summary) Score {
