@@ -30,12 +30,7 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 			cost, unknown := schemas.Sum{}, int64(0)
 			running := c.s.running(b.grain)
 			for age := range c.s.lastPeriod(b.grain) - b.cohort + 1 {
-				var x cell
-				if n := &b.counts[age]; b.wide == nil {
-					x = cell{orders: int64(n.orders), extra: int64(n.extra), net: sumOf(n.net), cost: sumOf(n.cost)}
-				} else {
-					x = b.cell(int(age))
-				}
+				x := b.cell(int(age))
 				r.Orders += x.orders
 				r.NetRevenue = r.NetRevenue.Add(x.net)
 				cost = cost.Add(x.cost)
