@@ -68,31 +68,26 @@ const MaxRejects = 1_000_000
 func ExtractOrders(ctx context.Context, inputs []Input, env MapEnv, threads int, writer func() OrderWriter, observe Observer) (*Extracted, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	x := newExtraction(ctx, inputs, env, threads, observe)
+	err := x.run(cancel, func() (func(*opened, int) error, func()) {
+		w := writer()
+		return func(o *opened, unit int) error { return x.read(o, unit, w) }, w.Close
+	})
+	if err == nil {
+		err = x.columns.err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.result, ctx.Err()
+}
+
+func newExtraction(ctx context.Context, inputs []Input, env MapEnv, threads int, observe Observer) *extraction {
 	x := &extraction{ctx: ctx, inputs: inputs, env: env, observe: observe, threads: max(1, threads), start: time.Now(), result: &Extracted{Rows: make(map[string]int64)}}
 	for _, in := range inputs {
 		x.total += in.Object.Size
 	}
-	var wg sync.WaitGroup
-	var once sync.Once
-	var failed error
-	for range x.threads {
-		wg.Go(func() {
-			w := writer()
-			defer w.Close()
-			if err := x.work(w); err != nil {
-				once.Do(func() { failed = err; cancel() })
-			}
-		})
-	}
-	wg.Wait()
-	x.closeAll()
-	if failed == nil {
-		failed = x.columns.err()
-	}
-	if failed != nil {
-		return nil, failed
-	}
-	return x.result, ctx.Err()
+	return x
 }
 
 // extraction is the state that the workers of one ExtractOrders share.
@@ -165,13 +160,33 @@ func (x *extraction) take() (*opened, int, error) {
 	}
 }
 
-func (x *extraction) work(w OrderWriter) error {
+// run reads all units with as many workers as there are threads: worker makes what one of
+// them reads units with and what ends its work. The first failure ends the work of all.
+func (x *extraction) run(cancel func(), worker func() (read func(*opened, int) error, done func())) error {
+	var wg sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range x.threads {
+		wg.Go(func() {
+			read, done := worker()
+			defer done()
+			if err := x.work(read); err != nil {
+				once.Do(func() { failed = err; cancel() })
+			}
+		})
+	}
+	wg.Wait()
+	x.closeAll()
+	return failed
+}
+
+func (x *extraction) work(read func(*opened, int) error) error {
 	for {
 		o, unit, err := x.take()
 		if err != nil || o == nil {
 			return err
 		}
-		if err := x.read(o, unit, w); err != nil {
+		if err := read(o, unit); err != nil {
 			return err
 		}
 		x.mu.Lock()

@@ -55,13 +55,8 @@ type rowFault struct {
 // NewOrderMapper binds a source to the columns of one file. A column that the source
 // maps and the file lacks is a MappingError unless it is optional.
 func NewOrderMapper(spec SourceSpec, file source.File, ref FileRef, env MapEnv) (*OrderMapper, error) {
-	m := &OrderMapper{b: &binder{spec: spec, file: file, fields: file.Fields(), ref: ref}, env: env, lines: spec.Grain == "line", mark: '.'}
-	switch spec.Decimal {
-	case '.':
-		m.group = ','
-	case ',':
-		m.mark, m.group = ',', '.'
-	}
+	m := newMapper(spec, file, ref)
+	m.env = env
 	var err error
 	bind := func(to *input, name string, required bool) {
 		if err == nil {
@@ -102,10 +97,27 @@ func NewOrderMapper(spec SourceSpec, file source.File, ref FileRef, env MapEnv) 
 	if err != nil {
 		return nil, err
 	}
+	m.ready()
+	return m, nil
+}
+
+// newMapper is a mapper that no column is bound to yet.
+func newMapper(spec SourceSpec, file source.File, ref FileRef) *OrderMapper {
+	m := &OrderMapper{b: &binder{spec: spec, file: file, fields: file.Fields(), ref: ref}, lines: spec.Grain == "line", mark: '.'}
+	switch spec.Decimal {
+	case '.':
+		m.group = ','
+	case ',':
+		m.mark, m.group = ',', '.'
+	}
+	return m
+}
+
+// ready ends the binding of columns.
+func (m *OrderMapper) ready() {
 	if len(m.b.exprs) > 0 {
 		m.row = make(map[string]any)
 	}
-	return m, nil
 }
 
 // Want lists the fields of the file to read.

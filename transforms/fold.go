@@ -154,8 +154,13 @@ func (f *folder) partition(p int) error {
 // likelyOrder puts the chunks of a partition in an order in which the purchases of a customer
 // are likely to come sorted: in time, those that Resolve has passed on last.
 func likelyOrder(a, b []byte) int {
-	settled := func(row []byte) int { return int(row[rowFlags] & flagSettled) }
-	return cmp.Or(cmp.Compare(settled(a), settled(b)), cmp.Compare(orderedAt(a), orderedAt(b)))
+	resolved := func(row []byte) int {
+		if row[rowFlags]&flagSettled == 0 {
+			return 0
+		}
+		return int(row[rowFlags] & flagResolved)
+	}
+	return cmp.Or(cmp.Compare(resolved(a), resolved(b)), cmp.Compare(orderedAt(a), orderedAt(b)))
 }
 
 // purchaser is the customer key of a purchase; empty: the row is none, or nobody's. Orders

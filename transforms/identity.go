@@ -162,7 +162,7 @@ func (l *Ledger) moveLinked() error {
 				}
 				if root, ok := l.owner(row); ok {
 					hash := hashKey([]byte(root))
-					buf = appendWithKey(buf[:0], row, []byte(root), tail(hash, l.shift))
+					buf = appendWithKey(buf[:0], row, []byte(root), tail(hash, l.shift), len(l.rules.Dimensions))
 					w.put(l.partition(hash), buf)
 				}
 			}); err != nil {
@@ -270,7 +270,7 @@ func (w *linker) guests(p int) {
 			key = w.l.mailKey(mail)
 		}
 		hash := hashKey(key)
-		w.row = appendWithKey(w.row[:0], r, key, tail(hash, w.l.shift))
+		w.row = appendWithKey(w.row[:0], r, key, tail(hash, w.l.shift), len(w.l.rules.Dimensions))
 		w.rows.put(w.l.partition(hash), w.row)
 	})
 }

@@ -78,6 +78,10 @@ func (c *Counts) add(o *Counts) {
 // Nearly every row is written once and read by the fold. Rows that need more than a look
 // at themselves go aside at once: lines of orders, guests, orders without a rate.
 //
+// Where the ids of orders can be read before everything else, the ledger is shown them first
+// (see IDWriter). Then it knows at once which orders come more than once: their rows go
+// aside, those of the others are settled as they come, and what is no purchase is dropped.
+//
 // The steps run one after the other; each uses all threads.
 type Ledger struct {
 	rules      Rules
@@ -86,14 +90,16 @@ type Ledger struct {
 	links      *rowStore           // by hash of e-mail: pairs (e-mail, customer key) and rows of guests
 	moved      *rowStore           // purchases of linked ids, by the key they belong to
 	grouped    *rowStore           // of a sweep: purchases of ids that are linked between two dates; see identityGroups
-	orderIndex *keyIndex           // of the orders in rows and aside, but for lines
+	ids        *keyIndex           // of the orders to come; nil once FindRepeated has looked at them
+	repeats    *repeats            // among the orders to come; nil: nobody knows
+	orderIndex *keyIndex           // unless repeats are known: of the orders in rows and aside, but for lines
 	mailIndex  *keyIndex           // of the e-mails in rows, and those of guests
 	repeated   *rowStore           // by partition of rows: the keys of orders that come more than once; their rows are void unless settled
 	shared     *rowStore           // the same for e-mails of several ids
 	linked     map[string]string   // customer key → key of the customer it is part of
 	linkedBy   map[uint32]struct{} // tails of the hashes of the keys in linked and in groups
 	groups     *identityGroups     // of a sweep; nil: nobody is linked between two dates
-	settled    *datedCounts        // of a sweep: what Resolve has counted
+	settled    *datedCounts        // of a sweep: what has been counted of orders as they were settled
 	largest    []int64             // of a sweep: LargestIDsPerKey by date
 	shift      uint                // hash >> shift is the partition
 	rank       []byte              // per source, the rank of its namespace
@@ -115,7 +121,7 @@ func NewLedger(rules Rules) *Ledger {
 		rules: rules, namespaces: namespaces, several: len(namespaces) > 1, shift: shift, rank: namespaceRanks(rules.Namespaces), pools: pools,
 		rows: newRowStore(n, pools.rows), aside: newRowStore(n, pools.keys), links: newRowStore(n, pools.keys), moved: newRowStore(n, pools.rows), grouped: newRowStore(n, pools.rows),
 		settled: newDatedCounts(rules.Dates), repeated: newRowStore(n, pools.keys), shared: newRowStore(n, pools.keys),
-		orderIndex: newKeyIndex(n, shift, false, pools.keys), mailIndex: newKeyIndex(n, shift, true, pools.keys),
+		orderIndex: newKeyIndex(n, shift, homeKeys, pools.keys), mailIndex: newKeyIndex(n, shift, ownerKeys, pools.keys),
 	}
 }
 
@@ -199,13 +205,19 @@ type Writer struct {
 	mails       *keyWriter
 	money       converter
 	o           order
-	in, kept    int64 // rows given, rows not set aside
+	in          int64  // rows given
+	counts      Counts // of those that are not set aside
+	dated       *datedCounts
 }
 
 // Writer returns a writer; every worker has its own.
 func (l *Ledger) Writer() *Writer {
-	return &Writer{l: l, rows: l.rows.writer(), aside: l.aside.writer(), orders: l.orderIndex.writer(), mails: l.mailIndex.writer(),
+	w := &Writer{l: l, rows: l.rows.writer(), aside: l.aside.writer(), mails: l.mailIndex.writer(), dated: newDatedCounts(l.rules.Dates),
 		money: converter{rules: &l.rules}, o: order{dims: make([]uint32, len(l.rules.Dimensions))}}
+	if l.repeats == nil {
+		w.orders = l.orderIndex.writer()
+	}
+	return w
 }
 
 // Add copies the accepted rows of a batch into the ledger. It fails when the scratch file has.
@@ -240,7 +252,13 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 			w.setAside()
 			continue
 		}
-		w.add()
+		if l.repeats == nil {
+			w.add()
+		} else if l.repeats.has(o.hash) {
+			w.setAside()
+		} else {
+			w.settle()
+		}
 	}
 	w.in += int64(len(b.Sel))
 	return l.pools.err()
@@ -262,14 +280,39 @@ func (w *Writer) add() {
 	if len(o.id) > 0 {
 		hash = hashID(o.rank, o.id)
 	}
-	o.owner = tail(hash, l.shift)
-	p := l.partition(hash)
-	w.orders.put(o.hash, p)
+	w.orders.put(o.hash, l.partition(hash))
+	w.keep(hash)
+	w.counts.Accepted++
+	w.counts.Orders++ // until Resolve takes out those that come again
+}
+
+// settle decides on an order that comes once, unless that takes more than a look at it.
+func (w *Writer) settle() {
+	l, o := w.l, &w.o
+	if reason, _ := w.money.convert(o); reason != "" || len(o.id) == 0 && len(o.mail) > 0 {
+		w.setAside()
+		return
+	}
+	w.counts.Accepted++
+	w.counts.Orders++
+	if !l.rules.settle(o, &w.counts, w.dated) || len(o.id) == 0 {
+		return
+	}
+	if o.flags&flagCounts != 0 || len(o.mail) > 0 { // what counts for nothing may still link an id and an e-mail
+		w.keep(hashID(o.rank, o.id))
+	}
+}
+
+// keep puts an order where the fold will find it: by the hash of its customer key, or, where
+// that is empty, by its own.
+func (w *Writer) keep(hash uint64) {
+	o := &w.o
+	o.owner = tail(hash, w.l.shift)
+	p := w.l.partition(hash)
 	if len(o.mail) > 0 {
 		w.mails.putPair(hashMail(o.mail), p, hash|1)
 	}
 	w.rows.putOrder(p, o)
-	w.kept++
 }
 
 // setAside puts a row where Resolve decides on it. Other rows with its e-mail then have
@@ -294,12 +337,15 @@ func (r *Rules) counts(o *order) bool {
 
 // Close hands over what the writer has gathered; it must be called before Resolve.
 func (w *Writer) Close() {
-	for _, x := range []interface{ close() }{w.rows, w.aside, w.orders, w.mails} {
-		x.close()
+	w.rows.close()
+	w.aside.close()
+	w.mails.close()
+	if w.orders != nil {
+		w.orders.close()
 	}
 	w.l.mu.Lock()
 	defer w.l.mu.Unlock()
 	w.l.counts.RowsIn += w.in
-	w.l.counts.Orders += w.kept // until Resolve takes out those that come again
-	w.l.counts.Accepted += w.kept
+	w.l.counts.add(&w.counts)
+	w.l.settled.add(w.dated)
 }

@@ -14,6 +14,7 @@ import (
 // counts, and finds whose it is. Writers must be closed; afterwards the ledger takes
 // no more rows.
 func (l *Ledger) Resolve() error {
+	l.forgetRepeats()
 	repeated, _, err := l.orderIndex.suspects(l.repeated, l.parallel)
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (l *Ledger) sift() error {
 			}
 			l.shared.drop(p)
 			if err := l.rows.scan(p, func(row []byte) {
-				if repeated.has(orderTail(row)) {
+				if void(row, &repeated) {
 					source, id := orderOf(row, dims)
 					aside.put(l.partition(hashOrder(source, id)), row)
 					gone++
@@ -255,25 +256,36 @@ func (r *resolver) settle(o *order, row []byte, lines [][]byte) {
 		return
 	}
 	r.counts.Accepted += rows
-	if o.ordered >= rules.AsOf {
-		r.counts.AfterAsOf++
-		return
+	if rules.settle(o, &r.counts, r.dated) {
+		o.flags |= flagResolved
+		r.passOn(o)
+	}
+}
+
+// settle marks an order that is the latest version, in reporting currency, as settled, and
+// says whether it matters: not after the as-of instant, and not as a purchase of nobody
+// known. What it is counts.
+func (r *Rules) settle(o *order, counts *Counts, dated *datedCounts) bool {
+	if o.ordered >= r.AsOf {
+		counts.AfterAsOf++
+		return false
 	}
 	o.flags |= flagSettled
-	o.flags &^= flagCounts
-	if rules.counts(o) {
-		o.flags |= flagCounts
-		if o.refundAboveNet() {
-			r.counts.RefundAboveNet++
-			r.dated.at(o.ordered).refundAbove++
-		}
-		if len(o.id) == 0 && len(o.mail) == 0 {
-			r.counts.AnonymousOrders++
-			r.dated.at(o.ordered).anonymous++
-			return
-		}
+	o.flags &^= flagCounts | flagResolved
+	if !r.counts(o) {
+		return true
 	}
-	r.passOn(o)
+	o.flags |= flagCounts
+	if o.refundAboveNet() {
+		counts.RefundAboveNet++
+		dated.at(o.ordered).refundAbove++
+	}
+	if len(o.id) == 0 && len(o.mail) == 0 {
+		counts.AnonymousOrders++
+		dated.at(o.ordered).anonymous++
+		return false
+	}
+	return true
 }
 
 func (o *order) refundAboveNet() bool { return o.refund > 0 && o.refund > o.gross-o.discount }
@@ -286,6 +298,7 @@ func (r *resolver) passOn(o *order) {
 		if len(o.mail) > 0 {
 			r.row = appendPair(r.row[:0], o.mail, r.key, o.ordered)
 			r.links.put(l.partition(hashMail(o.mail)), r.row)
+			o.mail = nil // the row needs it no more
 		}
 		if counts {
 			hash := hashKey(r.key)

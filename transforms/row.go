@@ -8,24 +8,27 @@ import (
 	"github.com/cohortline/cohortline/schemas"
 )
 
-// Layout of a row of the ledger. What the fold and the search for repeated orders look at
-// in every row comes first, at fixed places. The numbers follow, each in as many bytes as
-// it takes: gross, discount, refund, cost, how long after ordered_at the order was
-// updated, the row of the file that it stood in, and what the seconds leave of ordered_at.
-// Behind them stand the customer key (empty: nobody known), the source, the codes of the
-// dimensions, the currency, the order id, the file and the e-mail.
+// Layout of a row of the ledger. What the fold looks at in every row comes first, at fixed
+// places. The numbers follow, each in as many bytes as it takes: gross, discount, refund,
+// cost, what the seconds leave of ordered_at, how long after it the order was updated, and
+// the row of the file that it stood in. Behind them stand the customer key (empty: nobody
+// known), the source, the codes of the dimensions and the order id.
+//
+// What only the choice of an order's latest version asks for ends the row: the currency, the
+// file, the e-mail and the hash of the order. A row that is settled has left that choice
+// behind: it has the e-mail alone, and neither an update nor a place.
 //
 // Every byte of a row costs: rows are most of the memory that a run touches.
 //
 // Widths lie apart from the numbers because a loop over bytes that say whether another
 // one follows, as in a varint, is guessed wrong by the processor at every other amount.
 const (
-	rowOrder   = 0  // uint32: hash of (source, order_id) without its upper bits; see tail
-	rowOwner   = 4  // uint32: the same of the customer key
-	rowShape   = 8  // uint32: the width of each number in four bits, then the status
-	rowFlags   = 12 // uint8
-	rowSeconds = 13 // 5 bytes: ordered_at in seconds
-	rowNumbers = 18
+	rowOwner   = 0 // uint32: hash of the customer key without its upper bits; see tail
+	rowShape   = 4 // uint32: the width of each number in four bits, then the status
+	rowFlags   = 8 // uint8
+	rowSeconds = 9 // 5 bytes: ordered_at in seconds
+	rowNumbers = 14
+	rowHash    = 4 // uint32, from the end of a row that is not settled: the same of (source, order_id)
 )
 
 // noStatus is what four bits hold of schemas.NoStatus.
@@ -40,16 +43,23 @@ const (
 	flagRefundAbove             // the refund is above gross − discount
 	flagConverted               // the amounts are in reporting currency, whatever the currency says
 	flagCounts                  // the order is a purchase, provided that it is the latest version
-	flagSettled                 // it is: Resolve has looked at all versions of the order
+	flagSettled                 // it is: all versions of the order have been looked at
 	flagUpdated                 // updated_at is known
 	flagSeconds                 // it is whole seconds after ordered_at, and written as such
+
+	flagResolved = flagUpdated // of a row that is settled: Resolve did it, after all rows had come
 )
 
-// numbers is how many numbers a row has.
-const numbers = 7
+// Numbers of a row behind the amounts.
+const (
+	numberRest = 4 + iota
+	numberAfter
+	numberRow
+	numbers // how many there are
+)
 
 // rowRoom is what a row takes at most without its texts and dimensions.
-const rowRoom = rowNumbers + 8*numbers + 7*binary.MaxVarintLen32
+const rowRoom = rowNumbers + 8*numbers + 7*binary.MaxVarintLen32 + rowHash
 
 // maxRowsPerFile bounds the number of a row within its file: place holds it in 40 bits.
 const maxRowsPerFile = 1<<40 - 1
@@ -79,14 +89,20 @@ func (o *order) room() int {
 
 // encode writes the row of o to b, which has room for it, and returns its length.
 func (o *order) encode(b []byte) int {
+	settled := o.flags&flagSettled != 0
 	flags := uint64(o.flags &^ (flagRefundAbove | flagUpdated | flagSeconds))
-	after := int64(0)
-	if o.updated != schemas.NoTime {
-		flags |= flagUpdated
-		after = o.updated - o.ordered // it may wrap around, and does so back
-		if s := after / micro; s*micro == after {
-			flags |= flagSeconds
-			after = s
+	after, row := int64(0), uint64(0)
+	if settled {
+		flags |= uint64(o.flags & flagResolved)
+	} else {
+		row = o.place & maxRowsPerFile
+		if o.updated != schemas.NoTime {
+			flags |= flagUpdated
+			after = o.updated - o.ordered // it may wrap around, and does so back
+			if s := after / micro; s*micro == after {
+				flags |= flagSeconds
+				after = s
+			}
 		}
 	}
 	if o.refund > 0 && o.refundAboveNet() {
@@ -104,14 +120,14 @@ func (o *order) encode(b []byte) int {
 	at += w2
 	w3 := putNumber(b, at, o.cost)
 	at += w3
-	w4 := putNumber(b, at, after)
+	w4 := putNumber(b, at, rest)
 	at += w4
-	w5 := putWord(b, at, o.place&maxRowsPerFile)
+	w5 := putNumber(b, at, after)
 	at += w5
-	w6 := putNumber(b, at, rest)
+	w6 := putWord(b, at, row)
 	at += w6
 	shape := uint64(w0 | w1<<4 | w2<<8 | w3<<12 | w4<<16 | w5<<20 | w6<<24 | uint(o.status&noStatus)<<28)
-	binary.LittleEndian.PutUint64(b[rowOrder:], uint64(o.tail)|uint64(o.owner)<<32)
+	binary.LittleEndian.PutUint32(b[rowOwner:], o.owner)
 	binary.LittleEndian.PutUint64(b[rowShape:], shape|flags<<32|uint64(seconds)<<40)
 	binary.LittleEndian.PutUint16(b[rowSeconds+3:], uint16(seconds>>24))
 	if n := len(o.id); n > 0 {
@@ -126,11 +142,16 @@ func (o *order) encode(b []byte) int {
 	for _, dim := range o.dims {
 		at = putUvarint(b, at, uint64(dim))
 	}
-	at = putUvarint(b, at, uint64(o.currency))
 	at = putUvarint(b, at, uint64(len(o.orderID)))
 	at = putBytes(b, at, o.orderID)
+	if settled {
+		return int(putBytes(b, at, o.mail))
+	}
+	at = putUvarint(b, at, uint64(o.currency))
 	at = putUvarint(b, at, o.place>>40)
-	return int(putBytes(b, at, o.mail))
+	at = putBytes(b, at, o.mail)
+	binary.LittleEndian.PutUint32(b[at:], o.tail)
+	return int(at) + rowHash
 }
 
 // putNumber writes a number in as many bytes as it takes, which it returns; the eight
@@ -166,7 +187,7 @@ func putBytes(b []byte, at uint, text []byte) uint {
 	return at + n
 }
 
-// decode fills o from a row; o.dims is reused.
+// decode fills o from a row that is not settled; o.dims is reused.
 func (o *order) decode(row []byte, dims int) {
 	o.tail, o.owner = orderTail(row), ownerTail(row)
 	o.ordered = orderedAt(row)
@@ -179,7 +200,7 @@ func (o *order) decode(row []byte, dims int) {
 	shape := shapeOf(row)
 	o.updated = schemas.NoTime
 	if o.flags&flagUpdated != 0 {
-		after := unzigzag(shape.number(row, 4))
+		after := unzigzag(shape.number(row, numberAfter))
 		if o.flags&flagSeconds != 0 {
 			after *= micro
 		}
@@ -192,10 +213,10 @@ func (o *order) decode(row []byte, dims int) {
 	for range dims {
 		o.dims = append(o.dims, uint32(r.uvarint()))
 	}
-	o.currency = uint32(r.uvarint())
 	o.orderID = r.text()
-	o.place = r.uvarint()<<40 | shape.number(row, 5)
-	o.mail = r
+	o.currency = uint32(r.uvarint())
+	o.place = r.uvarint()<<40 | shape.number(row, numberRow)
+	o.mail = r[:len(r)-rowHash]
 }
 
 // setKey takes rank and id from a customer key, which may be empty.
@@ -214,14 +235,15 @@ func (o *order) appendKey(d []byte) []byte {
 	return append(append(d, o.rank), o.id...)
 }
 
-func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOrder:]) }
+// orderTail is the hash of the order of a row that is not settled.
+func orderTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[len(row)-rowHash:]) }
 
 func ownerTail(row []byte) uint32 { return binary.LittleEndian.Uint32(row[rowOwner:]) }
 
 func orderedAt(row []byte) int64 {
 	seconds := int64(binary.LittleEndian.Uint64(row[rowFlags:])) << 16 >> 24
-	if shape := shapeOf(row); shape>>24&15 != 0 {
-		return seconds*micro + unzigzag(shape.number(row, 6))
+	if shape := shapeOf(row); shape>>(4*numberRest)&15 != 0 {
+		return seconds*micro + unzigzag(shape.number(row, numberRest))
 	}
 	return seconds * micro
 }
@@ -284,12 +306,16 @@ func dimsOf(row []byte) reader {
 // mailOf is the e-mail of a row.
 func mailOf(row []byte, dims int) []byte {
 	r := dimsOf(row)
-	for range dims + 1 { // and the currency
+	for range dims {
 		r.uvarint()
 	}
 	r.text()
+	if row[rowFlags]&flagSettled != 0 {
+		return r
+	}
 	r.uvarint()
-	return r
+	r.uvarint()
+	return r[:len(r)-rowHash]
 }
 
 // orderOf are the source and the id of the order of a row.
@@ -297,15 +323,15 @@ func orderOf(row []byte, dims int) (source uint16, id []byte) {
 	r := textsOf(row)
 	r.text()
 	source = uint16(r.uvarint())
-	for range dims + 1 { // and the currency
+	for range dims {
 		r.uvarint()
 	}
 	return source, r.text()
 }
 
-// appendWithKey appends a row as it is but for its key, as one that is settled; owner is
-// the tail of the key's hash.
-func appendWithKey(d, row, key []byte, owner uint32) []byte {
+// appendWithKey appends a row but for its key and its e-mail, as one that is settled; owner
+// is the tail of the key's hash.
+func appendWithKey(d, row, key []byte, owner uint32, dims int) []byte {
 	from := len(d)
 	rest := textsOf(row)
 	d = append(d, row[:len(row)-len(rest)]...)
@@ -313,7 +339,12 @@ func appendWithKey(d, row, key []byte, owner uint32) []byte {
 	binary.LittleEndian.PutUint32(d[from+rowOwner:], owner)
 	d = appendText(d, key)
 	rest.text()
-	return append(d, rest...)
+	end := rest
+	for range dims + 1 { // and the source
+		end.uvarint()
+	}
+	end.text()
+	return append(d, rest[:len(rest)-len(end)]...)
 }
 
 func appendText(d, text []byte) []byte {

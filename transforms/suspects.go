@@ -7,14 +7,22 @@ import (
 
 // A keyIndex tells which keys occur more than once among many millions, in a few bytes a
 // key: keys are 64-bit hashes, the partition of a hash is its upper bits, and the next 32
-// bits are what the partition keeps, with the home of the row that has the key: the
-// partition of another store. Two different keys that agree in all those bits are taken
-// for one: the keys found are suspects, to be compared by whoever asked.
+// bits are what the partition keeps. Two different keys that agree in all those bits are
+// taken for one: the keys found are suspects, to be compared by whoever asked.
 type keyIndex struct {
 	store *rowStore
 	shift uint
-	pairs bool // a key comes with the hash of its owner and is suspect when it has several
+	kind  indexKind
 }
+
+// indexKind says what comes with a key; it is the number of bytes of an entry.
+type indexKind int
+
+const (
+	bareKeys  indexKind = 4  // nothing
+	homeKeys  indexKind = 6  // the home of the row that has the key: the partition of another store
+	ownerKeys indexKind = 14 // its home and the hash of its owner; it is suspect when it has several owners
+)
 
 // noHome is the home of keys whose rows are not in the other store.
 const noHome = 0xffff
@@ -23,16 +31,8 @@ const noHome = 0xffff
 const (
 	entryKey   = 0 // uint32
 	entryHome  = 4 // uint16
-	entryOwner = 6 // uint64, of pairs
+	entryOwner = 6 // uint64
 )
-
-// size is the number of bytes of an entry.
-func (x *keyIndex) size() int {
-	if x.pairs {
-		return 14
-	}
-	return 6
-}
 
 // keyWriter is one worker's way into a keyIndex. What it is given comes in no order of
 // partitions, so entries without owners gather by the cache line first: a line for each
@@ -40,34 +40,47 @@ func (x *keyIndex) size() int {
 type keyWriter struct {
 	x     *keyIndex
 	w     *rowWriter
-	lines []keyLine // of an index without pairs
+	lines []keyLine // of keys without owners
 }
 
-// keyLine holds entries, and in its last byte how many.
+// keyLine holds entries, and in its last byte how many bytes they take: 60 at most.
 type keyLine [64]byte
 
-// lineEntries is how many entries of six bytes a line holds.
-const lineEntries = 10
+const fullLine = 60
 
-func newKeyIndex(parts int, shift uint, pairs bool, pool *chunkPool) *keyIndex {
-	return &keyIndex{store: newRowStore(parts, pool), shift: shift, pairs: pairs}
+func newKeyIndex(parts int, shift uint, kind indexKind, pool *chunkPool) *keyIndex {
+	return &keyIndex{store: newRowStore(parts, pool), shift: shift, kind: kind}
 }
 
 func (x *keyIndex) writer() *keyWriter {
 	w := &keyWriter{x: x, w: x.store.writer()}
-	if !x.pairs {
+	if x.kind != ownerKeys {
 		w.lines = make([]keyLine, len(x.store.parts))
 	}
 	return w
 }
 
+// put adds a key with its home.
 func (w *keyWriter) put(hash uint64, home uint32) {
+	w.add(hash, uint64(tail(hash, w.x.shift))|uint64(home&0xffff)<<32, uint(homeKeys))
+}
+
+// putBare adds a key alone.
+func (w *keyWriter) putBare(hash uint64) {
+	w.add(hash, uint64(tail(hash, w.x.shift)), uint(bareKeys))
+}
+
+func (w *keyWriter) add(hash, entry uint64, size uint) {
 	p := uint32(hash >> w.x.shift)
 	line := &w.lines[p]
-	n := uint(line[63])
-	binary.LittleEndian.PutUint64(line[6*(n%lineEntries):], uint64(tail(hash, w.x.shift))|uint64(home&0xffff)<<32)
-	if n++; n == lineEntries {
-		copy(w.w.fixed(p, 6*lineEntries), line[:])
+	n := uint(line[63]) % 64
+	if n < 56 {
+		binary.LittleEndian.PutUint64(line[n:n+8:64], entry)
+	} else {
+		binary.LittleEndian.PutUint32(line[56:], uint32(entry)) // the last of those that are bare
+	}
+	if n += size; n == fullLine {
+		copy(w.w.fixed(p, fullLine), line[:])
 		n = 0
 	}
 	line[63] = byte(n)
@@ -77,7 +90,7 @@ func (w *keyWriter) put(hash uint64, home uint32) {
 func (w *keyWriter) close() {
 	for p := range w.lines {
 		if line := &w.lines[p]; line[63] > 0 {
-			n := 6 * int(line[63])
+			n := int(line[63])
 			copy(w.w.fixed(uint32(p), n), line[:n])
 		}
 	}
@@ -85,6 +98,7 @@ func (w *keyWriter) close() {
 	w.w.close()
 }
 
+// putPair adds a key with its home and the hash of its owner.
 func (w *keyWriter) putPair(hash uint64, home uint32, owner uint64) {
 	d := w.w.fixed(uint32(hash>>w.x.shift), 14)
 	binary.LittleEndian.PutUint32(d[entryKey:], tail(hash, w.x.shift))
@@ -118,12 +132,12 @@ func (x *keyIndex) suspects(to *rowStore, parallel func(n int, work func(next fu
 
 // repeated fills the table with the keys of a partition and says whether one is suspect.
 func (x *keyIndex) repeated(p int, t *keyTable) (any bool) {
-	size := x.size()
-	t.reset(int(x.store.size(p))/size, x.pairs)
+	size, pairs := int(x.kind), x.kind == ownerKeys
+	t.reset(int(x.store.size(p))/size, pairs)
 	for _, c := range x.store.parts[p].chunks {
 		for ; len(c) > 0; c = c[size:] {
 			i, seen := t.see(binary.LittleEndian.Uint32(c[entryKey:]))
-			if x.pairs {
+			if pairs {
 				owner := binary.LittleEndian.Uint64(c[entryOwner:])
 				if !seen {
 					t.owners[i] = owner
@@ -141,7 +155,7 @@ func (x *keyIndex) repeated(p int, t *keyTable) (any bool) {
 
 // report writes the suspects of a partition to their homes.
 func (x *keyIndex) report(p int, t *keyTable, w *rowWriter) {
-	size := x.size()
+	size := int(x.kind)
 	for _, c := range x.store.parts[p].chunks {
 		for ; len(c) > 0; c = c[size:] {
 			key, home := binary.LittleEndian.Uint32(c[entryKey:]), binary.LittleEndian.Uint16(c[entryHome:])
@@ -180,6 +194,16 @@ func (t *keyTable) reset(n int, pairs bool) {
 	clear(t.again)
 }
 
+// suspects is the number of keys that are suspect.
+func (t *keyTable) suspects() (n int) {
+	for _, again := range t.again {
+		if again {
+			n++
+		}
+	}
+	return n
+}
+
 // see is the place of a key and whether it was there before. The key 0, which a slot
 // cannot hold, shares the place of 1: either may become suspect without need.
 func (t *keyTable) see(key uint32) (place uint32, seen bool) {
@@ -204,13 +228,26 @@ type keyFilter struct {
 
 // fill reads the suspects of a home from the store that suspects has filled.
 func (f *keyFilter) fill(suspects *rowStore, home int) error {
-	f.words = f.words[:0]
 	n := int(suspects.size(home)) / suspectSize
-	if n == 0 {
+	if f.reset(n, 0); n == 0 {
 		return nil
 	}
+	return suspects.scanChunks(home, func(c []byte) {
+		for ; len(c) > 0; c = c[suspectSize:] {
+			f.add(binary.LittleEndian.Uint32(c))
+		}
+	})
+}
+
+// reset empties the filter and makes room for n keys: 32 bits each at least, or most words
+// together, unless that is 0. A filter that is short of bits suspects more keys without need.
+func (f *keyFilter) reset(n, most int) {
+	f.words = f.words[:0]
+	if n == 0 {
+		return
+	}
 	size := 1
-	for size < n/2 { // 32 bits a key at least
+	for size < n/2 && (most == 0 || 2*size <= most) {
 		size *= 2
 	}
 	if cap(f.words) < size {
@@ -218,12 +255,11 @@ func (f *keyFilter) fill(suspects *rowStore, home int) error {
 	}
 	f.words = f.words[:size]
 	clear(f.words)
-	return suspects.scanChunks(home, func(c []byte) {
-		for ; len(c) > 0; c = c[suspectSize:] {
-			word, bits := f.spot(binary.LittleEndian.Uint32(c))
-			f.words[word] |= bits
-		}
-	})
+}
+
+func (f *keyFilter) add(key uint32) {
+	word, bits := f.spot(key)
+	f.words[word] |= bits
 }
 
 // spot is the word of a key and the bits that it sets there.

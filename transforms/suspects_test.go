@@ -7,20 +7,38 @@ import (
 	"testing"
 )
 
+// entry is a key of the test with its owner and its home.
+type entry struct {
+	hash, owner uint64
+	home        uint32
+}
+
+// suspectsAtHome asks an index of n keys, whose homes are below 8 or none, for its suspects.
+func suspectsAtHome(t *testing.T, l *Ledger, x *keyIndex, n int) func(e entry) bool {
+	suspects := newRowStore(8, x.store.pool)
+	any, found, err := x.suspects(suspects, l.parallel)
+	if err != nil || found != (n > 0) {
+		t.Fatalf("found %t of %d keys, error %v", found, n, err)
+	}
+	filters := make([]keyFilter, 8)
+	for home := range filters {
+		if err := filters[home].fill(suspects, home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(e entry) bool { return any && filters[e.home].has(tail(e.hash, l.shift)) }
+}
+
 // TestSuspects fills an index with random keys, some of them twice, and asks for every one
 // of them: no repeated key may be missed, and hardly any other be suspect.
 func TestSuspects(t *testing.T) {
-	for _, pairs := range []bool{false, true} {
+	for _, kind := range []indexKind{bareKeys, homeKeys, ownerKeys} {
 		for seed := range uint64(40) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			bits := uint(4 + r.IntN(6))
 			pools := newPools(minChunk, minChunk, r.Int64N(2)*8*minChunk, scratchFile(t))
 			pool := pools.keys
-			x := newKeyIndex(1<<bits, 64-bits, pairs, pool)
-			type entry struct {
-				hash, owner uint64
-				home        uint32
-			}
+			x := newKeyIndex(1<<bits, 64-bits, kind, pool)
 			var entries []entry
 			for range r.IntN(20_000) {
 				e := entry{r.Uint64(), 1 + r.Uint64N(5), uint32(r.IntN(8))}
@@ -38,10 +56,13 @@ func TestSuspects(t *testing.T) {
 			writers := []*keyWriter{x.writer(), x.writer()}
 			owners, times := map[uint64]map[uint64]bool{}, map[uint64]int{}
 			for i, e := range entries {
-				if pairs {
+				switch kind {
+				case ownerKeys:
 					writers[i%2].putPair(e.hash, e.home, e.owner)
-				} else {
+				case homeKeys:
 					writers[i%2].put(e.hash, e.home)
+				default:
+					writers[i%2].putBare(e.hash)
 				}
 				key := e.hash >> (32 - bits)
 				if owners[key] == nil {
@@ -53,32 +74,31 @@ func TestSuspects(t *testing.T) {
 			for _, w := range writers {
 				w.close()
 			}
-			l := &Ledger{rules: Rules{Threads: 2}, pools: pools}
-			suspects := newRowStore(8, pool)
-			any, found, err := x.suspects(suspects, l.parallel)
-			if err != nil || found != (len(entries) > 0) {
-				t.Fatalf("seed %d: found %t of %d keys, error %v", seed, found, len(entries), err)
-			}
-			filters := make([]keyFilter, 8)
-			for home := range filters {
-				if err := filters[home].fill(suspects, home); err != nil {
+			l := &Ledger{rules: Rules{Threads: 2}, pools: pools, rows: newRowStore(1<<bits, pool), shift: 64 - bits}
+			var suspect func(e entry) bool
+			if kind == bareKeys {
+				l.ids = x
+				if err := l.FindRepeated(); err != nil {
 					t.Fatal(err)
 				}
+				suspect = func(e entry) bool { return l.repeats.has(e.hash) }
+			} else {
+				suspect = suspectsAtHome(t, l, x, len(entries))
 			}
 			missed, needless := 0, 0
 			for _, e := range entries {
 				key := e.hash >> (32 - bits)
 				repeated := times[key] > 1
-				if pairs {
+				if kind == ownerKeys {
 					repeated = len(owners[key]) > 1
 				}
-				if e.home == noHome {
+				if kind != bareKeys && e.home == noHome {
 					continue
 				}
-				switch suspect := any && filters[e.home].has(tail(e.hash, 64-bits)); {
-				case repeated && !suspect:
+				switch {
+				case repeated && !suspect(e):
 					missed++
-				case !repeated && suspect && uint32(key) > 2:
+				case !repeated && suspect(e) && uint32(key) > 2:
 					needless++
 				}
 			}
@@ -86,7 +106,7 @@ func TestSuspects(t *testing.T) {
 				t.Fatal(err)
 			}
 			if missed > 0 || needless > len(entries)/20+8 {
-				t.Fatalf("seed %d, pairs %t: %d of %d keys missed, %d suspect without need", seed, pairs, missed, len(entries), needless)
+				t.Fatalf("seed %d, entries of %d bytes: %d of %d keys missed, %d suspect without need", seed, kind, missed, len(entries), needless)
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func (w *datedLinker) partition(p int) {
 			guests[string(mail)] = key
 		}
 		hash := hashKey(key)
-		w.row = appendWithKey(w.row[:0], r, key, tail(hash, w.l.shift))
+		w.row = appendWithKey(w.row[:0], r, key, tail(hash, w.l.shift), len(w.l.rules.Dimensions))
 		w.rows.put(w.l.partition(hash), w.row)
 	})
 }
@@ -252,7 +252,7 @@ func (g *identityGroups) copyRow(l *Ledger, row []byte, to *rowWriter) bool {
 		}
 		hash := hashKey([]byte(x.root))
 		key = binary.LittleEndian.AppendUint32(append(key[:0], x.root...), uint32(i))
-		buf = appendWithKey(buf[:0], row, key, tail(hash, l.shift))
+		buf = appendWithKey(buf[:0], row, key, tail(hash, l.shift), len(l.rules.Dimensions))
 		to.put(l.partition(hash), buf)
 	}
 	return true

@@ -23,22 +23,9 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	head, err := o.head(ctx)
+	format, err := o.format(ctx, opts)
 	if err != nil {
 		return nil, err
-	}
-	format := opts.Format
-	if format == "" {
-		switch {
-		case bytes.Equal(head, []byte("PAR1")):
-			format = "parquet"
-		case suffix(o.Path) == ".jsonl", suffix(o.Path) == ".ndjson", suffix(o.Path) == ".json":
-			format = "jsonl"
-		case suffix(o.Path) == ".parquet":
-			format = "parquet"
-		default:
-			format = "csv"
-		}
 	}
 	if format == "parquet" {
 		r, closer, size, err := o.readerAt(ctx)
@@ -62,6 +49,33 @@ func Open(ctx context.Context, o Object, opts Options) (File, error) {
 		return openCSV(o.Path, stream, opts)
 	}
 	return nil, &FileError{File: o.Path, What: fmt.Sprintf("format %q is unknown", format), Hint: "use csv, jsonl or parquet"}
+}
+
+// ByColumn says whether a column of an object can be read without the others, and without a
+// request for it.
+func ByColumn(ctx context.Context, o Object, opts Options) (bool, error) {
+	format, err := o.format(ctx, opts)
+	return format == "parquet" && o.bucket == nil, err
+}
+
+// format is the format of an object: that of the options, else that of its first bytes and name.
+func (o Object) format(ctx context.Context, opts Options) (string, error) {
+	head, err := o.head(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case opts.Format != "":
+		return opts.Format, nil
+	case bytes.Equal(head, []byte("PAR1")):
+		return "parquet", nil
+	}
+	switch suffix(o.Path) {
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl", nil
+	case ".parquet":
+		return "parquet", nil
+	}
+	return "csv", nil
 }
 
 // head is the first four bytes of an object, fewer when it is shorter, but not none.
