@@ -208,6 +208,9 @@ type Writer struct {
 	in          int64  // rows given
 	counts      Counts // of those that are not set aside
 	dated       *datedCounts
+
+	hashes  []uint64 // of the orders of the batch at hand
+	suspect []bool   // whether they may come again, where that is known
 }
 
 // Writer returns a writer; every worker has its own.
@@ -225,9 +228,9 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 	l, o := w.l, &w.o
 	o.source, o.rank = b.Source, l.rank[b.Source]
 	place := uint64(b.File) << 40
-	for _, i := range b.Sel {
-		o.orderID = b.OrderID.At(int(i))
-		o.hash = hashOrder(b.Source, o.orderID)
+	w.look(b)
+	for k, i := range b.Sel {
+		o.orderID, o.hash = b.OrderID.At(int(i)), w.hashes[k]
 		o.tail = tail(o.hash, l.shift)
 		o.updated, o.ordered = b.UpdatedAt[i], b.OrderedAt[i]
 		o.place = place | uint64(b.Row+int64(i))&maxRowsPerFile
@@ -247,21 +250,32 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 		if l.rules.MatchEmail {
 			o.mail = b.Email.At(int(i))
 		}
-		if b.Lines {
+		switch {
+		case b.Lines:
 			o.flags |= flagLines
 			w.setAside()
-			continue
-		}
-		if l.repeats == nil {
+		case l.repeats == nil:
 			w.add()
-		} else if l.repeats.has(o.hash) {
+		case w.suspect[k]:
 			w.setAside()
-		} else {
+		default:
 			w.settle()
 		}
 	}
 	w.in += int64(len(b.Sel))
 	return l.pools.err()
+}
+
+// look makes the hashes of the orders of a batch, and says which are suspect if that is known.
+func (w *Writer) look(b *schemas.OrderBatch) {
+	w.hashes = w.hashes[:0]
+	for _, i := range b.Sel {
+		w.hashes = append(w.hashes, hashOrder(b.Source, b.OrderID.At(int(i))))
+	}
+	if r := w.l.repeats; r != nil {
+		w.suspect = slices.Grow(w.suspect[:0], len(b.Sel))[:len(b.Sel)]
+		r.look(w.hashes, w.suspect)
+	}
 }
 
 // add puts an order where the fold will find it, provided that its id does not come

@@ -1,22 +1,45 @@
 package transforms
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/cohortline/cohortline/schemas"
 )
 
 // repeats are the orders that may come more than once, known before any of their rows is
-// read: a filter for each partition of the hashes of orders. An order that it does not
-// suspect comes once, and what has to be decided of it can be decided at once.
+// read, as a Bloom filter of the hashes of orders: two bits of one word a key, the word by the
+// upper bits of the hash. An order that it does not suspect comes once, and what has to be
+// decided of it can be decided at once.
 type repeats struct {
-	filters []keyFilter
-	shift   uint
-	bytes   int64
+	words []uint64
+	shift uint // hash >> shift is the word
+	rest  uint // hash >> rest is what an index keeps of a hash
 }
 
-func (r *repeats) has(hash uint64) bool {
-	return r.filters[hash>>r.shift].has(tail(hash, r.shift))
+// newRepeats has room for n orders: 32 bits for each at least, or most bytes together, unless
+// that is 0. A filter that is short of bits suspects more orders without need. Every partition,
+// for which hashes are shifted as told, has words of its own.
+func newRepeats(n int, most int64, shift uint) *repeats {
+	size := 1 << (64 - shift)
+	for size < n/2 && (most == 0 || int64(16*size) <= most) {
+		size *= 2
+	}
+	return &repeats{make([]uint64, size), uint(64 - bits.Len(uint(size-1))), shift - 32}
+}
+
+func (r *repeats) spot(hash uint64) (word, bits uint64) {
+	h := hash >> r.rest * 0x9e3779b97f4a7c15
+	return hash >> r.shift, 1<<(h>>58) | 1<<(h>>52&63)
+}
+
+// look says of some orders whether they are suspect. All are looked up in one loop, in which
+// the processor waits for many words at a time: they lie anywhere in some megabytes.
+func (r *repeats) look(hashes []uint64, suspect []bool) {
+	for i, hash := range hashes {
+		word, bits := r.spot(hash)
+		suspect[i] = r.words[word]&bits == bits
+	}
 }
 
 // IDWriter takes the ids of orders on behalf of one worker, for a ledger that sees them
@@ -49,48 +72,62 @@ func (w *IDWriter) Close() { w.keys.close() }
 // FindRepeated finds the orders that may come more than once among the ids that have been
 // written.
 func (l *Ledger) FindRepeated() error {
-	r := &repeats{filters: make([]keyFilter, len(l.rows.parts)), shift: l.shift}
 	if l.ids == nil { // there are only lines
-		l.repeats = r
+		l.repeats = newRepeats(0, 0, l.shift)
 		return nil
 	}
-	most := 0
-	if l.rules.Memory > 0 { // an eighth of it for the words of all filters
-		most = max(1, 1<<bits.Len64(uint64(l.rules.Memory/64))>>1/len(r.filters))
-	}
-	err := l.parallel(len(r.filters), func(next func() (int, bool)) error {
+	parts := len(l.rows.parts)
+	found := newRowStore(parts, l.pools.keys)
+	err := l.parallel(parts, func(next func() (int, bool)) error {
 		var t keyTable
+		w := found.writer()
+		defer w.close()
 		return l.ids.store.drain(next, func(p int) {
-			if !l.ids.repeated(p, &t) {
-				return
-			}
-			f := &r.filters[p]
-			f.reset(t.suspects(), most)
-			for i, again := range t.again {
-				if again {
-					f.add(t.keys[i])
-					if t.keys[i] == 1 { // the place of 0, too
-						f.add(0)
-					}
-				}
+			if l.ids.repeated(p, &t) {
+				t.suspects(func(key uint32) { binary.LittleEndian.PutUint32(w.fixed(uint32(p), suspectSize), key) })
 			}
 		})
 	})
 	if err != nil {
 		return err
 	}
-	for i := range r.filters {
-		r.bytes += int64(8 * len(r.filters[i].words))
+	n := int64(0)
+	for p := range parts {
+		n += found.size(p) / suspectSize
 	}
-	l.pools.rows.used.Add(r.bytes)
+	r := newRepeats(int(n), l.rules.Memory/8, l.shift)
+	err = l.parallel(parts, func(next func() (int, bool)) error {
+		for {
+			p, ok := next()
+			if !ok {
+				return nil
+			}
+			if err := found.scanChunks(p, func(c []byte) {
+				for ; len(c) > 0; c = c[suspectSize:] {
+					r.add(uint64(p)<<l.shift | uint64(binary.LittleEndian.Uint32(c))<<r.rest)
+				}
+			}); err != nil {
+				return err
+			}
+			found.drop(p)
+		}
+	})
+	l.pools.rows.used.Add(r.size())
 	l.repeats, l.ids = r, nil
-	return nil
+	return err
 }
 
-// forgetRepeats gives the memory of the filters back.
+func (r *repeats) add(hash uint64) {
+	word, bits := r.spot(hash)
+	r.words[word] |= bits
+}
+
+func (r *repeats) size() int64 { return int64(8 * len(r.words)) }
+
+// forgetRepeats gives the memory of the filter back.
 func (l *Ledger) forgetRepeats() {
 	if l.repeats != nil {
-		l.pools.rows.used.Add(-l.repeats.bytes)
+		l.pools.rows.used.Add(-l.repeats.size())
 		l.repeats = nil
 	}
 }

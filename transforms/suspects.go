@@ -194,14 +194,16 @@ func (t *keyTable) reset(n int, pairs bool) {
 	clear(t.again)
 }
 
-// suspects is the number of keys that are suspect.
-func (t *keyTable) suspects() (n int) {
-	for _, again := range t.again {
+// suspects calls f with every key that is suspect.
+func (t *keyTable) suspects(f func(key uint32)) {
+	for i, again := range t.again {
 		if again {
-			n++
+			f(t.keys[i])
+			if t.keys[i] == 1 { // in the place of 0, too
+				f(0)
+			}
 		}
 	}
-	return n
 }
 
 // see is the place of a key and whether it was there before. The key 0, which a slot
@@ -228,26 +230,13 @@ type keyFilter struct {
 
 // fill reads the suspects of a home from the store that suspects has filled.
 func (f *keyFilter) fill(suspects *rowStore, home int) error {
+	f.words = f.words[:0]
 	n := int(suspects.size(home)) / suspectSize
-	if f.reset(n, 0); n == 0 {
+	if n == 0 {
 		return nil
 	}
-	return suspects.scanChunks(home, func(c []byte) {
-		for ; len(c) > 0; c = c[suspectSize:] {
-			f.add(binary.LittleEndian.Uint32(c))
-		}
-	})
-}
-
-// reset empties the filter and makes room for n keys: 32 bits each at least, or most words
-// together, unless that is 0. A filter that is short of bits suspects more keys without need.
-func (f *keyFilter) reset(n, most int) {
-	f.words = f.words[:0]
-	if n == 0 {
-		return
-	}
 	size := 1
-	for size < n/2 && (most == 0 || 2*size <= most) {
+	for size < n/2 { // 32 bits a key at least
 		size *= 2
 	}
 	if cap(f.words) < size {
@@ -255,11 +244,12 @@ func (f *keyFilter) reset(n, most int) {
 	}
 	f.words = f.words[:size]
 	clear(f.words)
-}
-
-func (f *keyFilter) add(key uint32) {
-	word, bits := f.spot(key)
-	f.words[word] |= bits
+	return suspects.scanChunks(home, func(c []byte) {
+		for ; len(c) > 0; c = c[suspectSize:] {
+			word, bits := f.spot(binary.LittleEndian.Uint32(c))
+			f.words[word] |= bits
+		}
+	})
 }
 
 // spot is the word of a key and the bits that it sets there.

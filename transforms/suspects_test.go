@@ -81,7 +81,11 @@ func TestSuspects(t *testing.T) {
 				if err := l.FindRepeated(); err != nil {
 					t.Fatal(err)
 				}
-				suspect = func(e entry) bool { return l.repeats.has(e.hash) }
+				suspect = func(e entry) bool {
+					found := make([]bool, 1)
+					l.repeats.look([]uint64{e.hash}, found)
+					return found[0]
+				}
 			} else {
 				suspect = suspectsAtHome(t, l, x, len(entries))
 			}
