@@ -230,10 +230,7 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 	place := uint64(b.File) << 40
 	w.look(b)
 	for k, i := range b.Sel {
-		o.orderID, o.hash = b.OrderID.At(int(i)), w.hashes[k]
-		o.tail = tail(o.hash, l.shift)
-		o.updated, o.ordered = b.UpdatedAt[i], b.OrderedAt[i]
-		o.place = place | uint64(b.Row+int64(i))&maxRowsPerFile
+		o.ordered = b.OrderedAt[i]
 		o.status, o.currency = b.Status[i], b.Currency[i]
 		o.gross, o.discount, o.refund, o.cost = b.Gross[i], b.Discount[i], b.Refund[i], b.Cost[i]
 		o.flags = 0
@@ -243,13 +240,16 @@ func (w *Writer) Add(b *schemas.OrderBatch) error {
 		for d, dim := range b.Dims {
 			o.dims[d] = dim[i]
 		}
-		o.id, o.mail = nil, nil
+		o.orderID, o.id, o.mail = b.OrderID.At(int(i)), nil, nil
 		if l.rules.MatchID {
 			o.id = b.CustomerID.At(int(i))
 		}
 		if l.rules.MatchEmail {
 			o.mail = b.Email.At(int(i))
 		}
+		o.hash = w.hashes[k]
+		o.tail = tail(o.hash, l.shift)
+		o.updated, o.place = b.UpdatedAt[i], place|uint64(b.Row+int64(i))&maxRowsPerFile
 		switch {
 		case b.Lines:
 			o.flags |= flagLines

@@ -91,20 +91,6 @@ func (o *order) room() int {
 func (o *order) encode(b []byte) int {
 	settled := o.flags&flagSettled != 0
 	flags := uint64(o.flags &^ (flagRefundAbove | flagUpdated | flagSeconds))
-	after, row := int64(0), uint64(0)
-	if settled {
-		flags |= uint64(o.flags & flagResolved)
-	} else {
-		row = o.place & maxRowsPerFile
-		if o.updated != schemas.NoTime {
-			flags |= flagUpdated
-			after = o.updated - o.ordered // it may wrap around, and does so back
-			if s := after / micro; s*micro == after {
-				flags |= flagSeconds
-				after = s
-			}
-		}
-	}
 	if o.refund > 0 && o.refundAboveNet() {
 		flags |= flagRefundAbove
 	}
@@ -120,13 +106,30 @@ func (o *order) encode(b []byte) int {
 	at += w2
 	w3 := putNumber(b, at, o.cost)
 	at += w3
-	w4 := putNumber(b, at, rest)
-	at += w4
-	w5 := putNumber(b, at, after)
-	at += w5
-	w6 := putWord(b, at, row)
-	at += w6
-	shape := uint64(w0 | w1<<4 | w2<<8 | w3<<12 | w4<<16 | w5<<20 | w6<<24 | uint(o.status&noStatus)<<28)
+	shape := uint64(w0 | w1<<4 | w2<<8 | w3<<12 | uint(o.status&noStatus)<<28)
+	if rest != 0 {
+		w4 := putNumber(b, at, rest)
+		at += w4
+		shape |= uint64(w4) << (4 * numberRest)
+	}
+	if settled {
+		flags |= uint64(o.flags & flagResolved)
+	} else {
+		after := int64(0)
+		if o.updated != schemas.NoTime {
+			flags |= flagUpdated
+			after = o.updated - o.ordered // it may wrap around, and does so back
+			if s := after / micro; s*micro == after {
+				flags |= flagSeconds
+				after = s
+			}
+		}
+		w5 := putNumber(b, at, after)
+		at += w5
+		w6 := putWord(b, at, o.place&maxRowsPerFile)
+		at += w6
+		shape |= uint64(w5)<<(4*numberAfter) | uint64(w6)<<(4*numberRow)
+	}
 	binary.LittleEndian.PutUint32(b[rowOwner:], o.owner)
 	binary.LittleEndian.PutUint64(b[rowShape:], shape|flags<<32|uint64(seconds)<<40)
 	binary.LittleEndian.PutUint16(b[rowSeconds+3:], uint16(seconds>>24))
@@ -269,9 +272,23 @@ func (s shape) number(row []byte, k uint) uint64 {
 func amountsOf(row []byte) (gross, discount, refund, cost int64) {
 	s := uint(shapeOf(row))
 	g, d, r, c := s&15, s>>4&15, s>>8&15, s>>12&15
-	return unzigzag(wordAt(row, rowNumbers, g)), unzigzag(wordAt(row, rowNumbers+g, d)),
-		unzigzag(wordAt(row, rowNumbers+g+d, r)), unzigzag(wordAt(row, rowNumbers+g+d+r, c))
+	d0 := rowNumbers + g
+	r0 := d0 + d
+	c0 := r0 + r
+	if c0+8 <= uint(len(row)) {
+		return unzigzag(binary.LittleEndian.Uint64(row[rowNumbers:]) & widthMasks[g]), unzigzag(binary.LittleEndian.Uint64(row[d0:]) & widthMasks[d]),
+			unzigzag(binary.LittleEndian.Uint64(row[r0:]) & widthMasks[r]), unzigzag(binary.LittleEndian.Uint64(row[c0:]) & widthMasks[c])
+	}
+	return unzigzag(wordAt(row, rowNumbers, g)), unzigzag(wordAt(row, d0, d)), unzigzag(wordAt(row, r0, r)), unzigzag(wordAt(row, c0, c))
 }
+
+// widthMasks are the bits of a number by its width.
+var widthMasks = func() (m [16]uint64) {
+	for width := range m {
+		m[width] = 1<<(8*width) - 1
+	}
+	return m
+}()
 
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
