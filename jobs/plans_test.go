@@ -20,7 +20,7 @@ import (
 
 // plan is one way to run a job: how the orders lie in files, and what the run may use.
 type plan struct {
-	format  string // csv, csv.gz, jsonl or parquet
+	format  string // csv, csv.gz, jsonl, parquet, or mixed: Parquet and CSV in turn
 	files   int
 	shuffle bool
 	threads int
@@ -49,9 +49,12 @@ func TestPlans(t *testing.T) {
 	header, lines := lines[0], withNuisances(lines[1:], r)
 	want := runPlan(t, plan{"csv", 1, false, 1, 0}, header, lines)
 	for k := range plans {
-		p := plan{[]string{"csv", "csv.gz", "jsonl", "parquet"}[r.IntN(4)], []int{1, 2, 17}[r.IntN(3)], r.IntN(2) > 0, []int{1, 2, 8}[r.IntN(3)], []int64{0, 64 * MiB, 96 * MiB, 256 * MiB}[r.IntN(4)]}
+		p := plan{[]string{"csv", "csv.gz", "jsonl", "parquet", "parquet", "mixed"}[r.IntN(6)], []int{1, 2, 17}[r.IntN(3)], r.IntN(2) > 0, []int{1, 2, 8}[r.IntN(3)], []int64{0, 64 * MiB, 96 * MiB, 256 * MiB}[r.IntN(4)]}
 		if k == 0 { // with many orders, one plan that spills for certain
 			p.threads, p.memory = 2, 64*MiB
+		}
+		if k < 2 { // and both ways to find repeated orders
+			p.format = []string{"parquet", "mixed"}[k]
 		}
 		got := runPlan(t, p, header, lines)
 		if got == nil { // so little memory for so many threads is refused
@@ -97,7 +100,11 @@ func runPlan(t *testing.T, p plan, header string, lines []string) map[string]str
 		rand.New(rand.NewPCG(uint64(p.files), 1)).Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 	}
 	for k := range p.files {
-		writePart(t, p.format, header, lines[len(lines)*k/p.files:len(lines)*(k+1)/p.files], filepath.Join(orders, fmt.Sprintf("part-%d.%s", k, p.format)))
+		format := p.format
+		if format == "mixed" {
+			format = []string{"parquet", "csv"}[k%2]
+		}
+		writePart(t, format, header, lines[len(lines)*k/p.files:len(lines)*(k+1)/p.files], filepath.Join(orders, fmt.Sprintf("part-%d.%s", k, format)))
 	}
 	c, err := ParseConfig(filepath.Join(dir, "cohortline.yaml"), []byte(generatedConfig), os.LookupEnv)
 	if err != nil {

@@ -309,7 +309,13 @@ func (w *Writer) settle() {
 	}
 	w.counts.Accepted++
 	w.counts.Orders++
-	if !l.rules.settle(o, &w.counts, w.dated) || len(o.id) == 0 {
+	if !l.rules.settle(o, &w.counts, w.dated) {
+		if len(o.mail) > 0 { // it links nobody, but is seen
+			w.mails.putPair(hashMail(o.mail), noHome, hashID(o.rank, o.id)|1)
+		}
+		return
+	}
+	if len(o.id) == 0 {
 		return
 	}
 	if o.flags&flagCounts != 0 || len(o.mail) > 0 { // what counts for nothing may still link an id and an e-mail

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -71,8 +72,30 @@ func newLedgerTest() *ledgerTest {
 }
 
 // run gives the rows to a ledger in batches of the given size and returns customers,
-// counts and rejects, in the order of the fold.
+// counts and rejects. It does so twice: a ledger that has been shown the ids of the orders
+// first must come to the same.
 func (lt *ledgerTest) run(t *testing.T, rows []row, batch int, lines bool) ([]string, Counts, []schemas.Reject) {
+	t.Helper()
+	customers, counts, rejects := lt.fold(t, rows, batch, lines, false)
+	customers2, counts2, rejects2 := lt.fold(t, rows, batch, lines, true)
+	if !slices.Equal(customers2, customers) {
+		t.Errorf("with the ids first other customers:\n%s\nwithout:\n%s", strings.Join(customers2, "\n"), strings.Join(customers, "\n"))
+	}
+	if counts2 != counts {
+		t.Errorf("with the ids first other counts:\n%+v\nwithout:\n%+v", counts2, counts)
+	}
+	inOrder := func(a, b schemas.Reject) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row))
+	}
+	slices.SortFunc(rejects, inOrder)
+	if slices.SortFunc(rejects2, inOrder); !slices.Equal(rejects2, rejects) {
+		t.Errorf("with the ids first other rejects:\n%+v\nwithout:\n%+v", rejects2, rejects)
+	}
+	return customers, counts, rejects
+}
+
+// fold is run once, where the ledger is shown the ids first or not.
+func (lt *ledgerTest) fold(t *testing.T, rows []row, batch int, lines, idsFirst bool) ([]string, Counts, []schemas.Reject) {
 	t.Helper()
 	rules := lt.rules
 	rules.Interns = &schemas.Interns{Currency: schemas.NewIntern("EUR"), Dims: []*schemas.Intern{schemas.NewIntern()}}
@@ -84,6 +107,22 @@ func (lt *ledgerTest) run(t *testing.T, rows []row, batch int, lines bool) ([]st
 			t.Error(err)
 		}
 	}()
+	if idsFirst && !lines {
+		w := l.IDWriter()
+		for _, r := range rows {
+			var ids schemas.Strings
+			ids.Append([]byte(r.id))
+			if err := w.Add(r.source, &ids); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Close()
+	}
+	if idsFirst {
+		if err := l.FindRepeated(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w := l.Writer()
 	position := map[uint32]int64{}
 	for len(rows) > 0 {
