@@ -95,17 +95,19 @@ func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	packed := len(codes) * width / 8
 	if runsOf(codes)*(2+(width+7)/8) < packed/2 {
 		e.payload = appendRuns(e.payload[:0], codes, width)
-		return e.dictionaryAndData(dictionary, size, e.payload, true)
+		packed, ok := e.squeezer.page(e.packed[:0], e.payload)
+		return e.dictionaryAndData(dictionary, size, packed, ok)
 	}
 	if bytes, ok := any(codes).([]uint8); ok {
 		e.payload = append(appendHeader(e.payload[:0], len(codes), 8), bytes...)
 		e.payload = append(e.payload, make([]byte, -len(codes)&7)...)
-		if _, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < 0.95*float64(packed) {
-			return e.dictionaryAndData(dictionary, size, e.payload, true)
+		if literals, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < 0.95*float64(packed) {
+			packed, ok := e.squeezer.squeeze(e.packed[:0], e.payload, literals)
+			return e.dictionaryAndData(dictionary, size, packed, ok)
 		}
 	}
 	e.payload = packBits(appendHeader(e.payload[:0], len(codes), width), codes, width)
-	return e.dictionaryAndData(dictionary, size, e.payload, false)
+	return e.dictionaryAndData(dictionary, size, nil, false)
 }
 
 // runsOf counts the runs of the same value.

@@ -22,6 +22,9 @@ func (e *Encoder) fixed(t schemas.Type) error {
 	}
 	switch t {
 	case schemas.Money:
+		if e.multiples(low, width) {
+			return e.listed(t)
+		}
 		return e.money()
 	case schemas.Double:
 		return e.doubles()
