@@ -17,6 +17,10 @@ func (e *Encoder) data(encoding format.Encoding, payload []byte, rows int) error
 	return e.put(encoding, packed, len(payload), ok, rows)
 }
 
+// mostDoubles is the size in bytes up to which a dictionary of doubles is compressed. A longer one would
+// become half as long, at three times what it costs to list the values.
+const mostDoubles = 64 << 10
+
 // dictionaryAndData writes a dictionary of size values and e.payload, a page of indexes into
 // it: as it is, unless it has been compressed.
 func (e *Encoder) dictionaryAndData(dictionary []byte, size int, packed []byte, compressed bool) error {
@@ -26,9 +30,12 @@ func (e *Encoder) dictionaryAndData(dictionary []byte, size int, packed []byte, 
 	if !compressed {
 		packed = e.payload
 	}
-	list, smaller := e.squeezer.page(e.packedList[:0], dictionary)
+	list, smaller := e.packedList[:0], false
+	if e.meta.Type != format.Double || len(dictionary) <= mostDoubles {
+		list, smaller = e.squeezer.page(list, dictionary)
+	}
 	if !smaller { // only data pages may say that they are not compressed
-		list = e.squeezer.literals(list, dictionary)
+		list = raw(list, dictionary)
 	}
 	e.packedList = list
 	header := format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: int32(len(dictionary)), CompressedPageSize: int32(len(list)),
