@@ -93,7 +93,7 @@ func (d *dictionary) build(v []int64, limit int) bool {
 func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	width := max(1, bits.Len(uint(size-1)))
 	packed := len(codes) * width / 8
-	if runsOf(codes)*(2+(width+7)/8) < packed/2 {
+	if run := 2 + (width+7)/8; runsOf(codes, packed/2/run)*run < packed/2 {
 		e.payload = appendRuns(e.payload[:0], codes, width)
 		packed, ok := e.squeezer.page(e.packed[:0], e.payload)
 		return e.dictionaryAndData(dictionary, size, packed, ok)
@@ -110,14 +110,17 @@ func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	return e.dictionaryAndData(dictionary, size, nil, false)
 }
 
-// runsOf counts the runs of the same value.
-func runsOf[T code | int64](v []T) int {
-	n, last := 1, v[0]
-	for _, x := range v {
-		if x != last {
-			n++
+// runsOf counts the runs of the same value, or says that there are more than most.
+func runsOf[T code | int64](v []T, most int) int {
+	n := 1
+	for at := 1; at < len(v) && n <= most; at += 256 {
+		last := v[at-1]
+		for _, x := range v[at:min(at+256, len(v))] {
+			if x != last {
+				n++
+			}
+			last = x
 		}
-		last = x
 	}
 	return n
 }

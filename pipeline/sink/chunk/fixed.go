@@ -70,7 +70,7 @@ func (e *Encoder) near(t schemas.Type, low int64, width int) error {
 // integers writes counts, instants and dates: as differences, unless few of them are different.
 func (e *Encoder) integers(t schemas.Type) (err error) {
 	v := e.values.ints
-	if n := runsOf(v); n < len(v)/8 && e.dict.build(v, n) { // as many different values at most
+	if n := runsOf(v, len(v)/8); n < len(v)/8 && e.dict.build(v, n) { // as many different values at most
 		return e.listed(t)
 	}
 	size := physicalSize(t)

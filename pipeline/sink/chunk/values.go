@@ -181,10 +181,15 @@ func starts(to []int, lengths []int32) []int {
 func (v *values) gatherWide(spans []Span) {
 	v.wide = make([]byte, 0, schemas.MoneyBytes*(v.rows-v.nulls))
 	for _, s := range spans {
-		a := s.Array.(*array.Decimal128)
 		for i := s.From; i < s.To; i++ {
-			if a.IsValid(i) {
+			if s.Array.IsNull(i) {
+				continue
+			}
+			switch a := s.Array.(type) {
+			case *array.Decimal128:
 				v.wide = appendMoney(v.wide, a.Value(i))
+			case *array.Int64:
+				v.wide = appendMoney(v.wide, decimal128.FromI64(a.Value(i)))
 			}
 		}
 	}
