@@ -101,9 +101,10 @@ func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	if bytes, ok := any(codes).([]uint8); ok {
 		e.payload = append(appendHeader(e.payload[:0], len(codes), 8), bytes...)
 		e.payload = append(e.payload, make([]byte, -len(codes)&7)...)
-		if literals, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < 0.95*float64(packed) {
-			packed, ok := e.squeezer.squeeze(e.packed[:0], e.payload, literals)
-			return e.dictionaryAndData(dictionary, size, packed, ok)
+		if literals, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < worthIt*float64(packed) {
+			if packed, ok := e.squeezer.squeeze(e.packed[:0], e.payload, literals); ok {
+				return e.dictionaryAndData(dictionary, size, packed, true)
+			}
 		}
 	}
 	e.payload = packBits(appendHeader(e.payload[:0], len(codes), width), codes, width)
