@@ -11,7 +11,7 @@
 //	                        saves about a quarter
 //	instants, counts        DELTA_BINARY_PACKED
 //	money                   PLAIN, in zstd frames that are written without searching for repetitions: see frames
-//	texts                   DELTA_LENGTH_BYTE_ARRAY, or DELTA_BYTE_ARRAY where all begin alike
+//	texts                   DELTA_LENGTH_BYTE_ARRAY
 //	anything else           PLAIN
 //
 // Pages that do not shrink by a tenth are stored as they are. The bytes depend on the values only.

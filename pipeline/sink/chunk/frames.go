@@ -166,19 +166,6 @@ func (s *squeezer) money(dst []byte, values []int64, low, high int64) []byte {
 	}
 }
 
-// raw appends a frame in which b stands as it is.
-func raw(dst, b []byte) []byte {
-	dst = frameHeader(dst, len(b))
-	for {
-		n := min(len(b), blockBytes)
-		head := uint32(boolBit(n == len(b))) | blockRaw<<1 | uint32(n)<<3
-		dst = append(append(dst, byte(head), byte(head>>8), byte(head>>16)), b[:n]...)
-		if b = b[n:]; len(b) == 0 {
-			return dst
-		}
-	}
-}
-
 func frameHeader(dst []byte, size int) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, frameMagic)
 	return binary.LittleEndian.AppendUint32(append(dst, 2<<6|1<<5), uint32(size)) // content size in four bytes, no window beyond it

@@ -85,7 +85,6 @@ func TestLiteralFrames(t *testing.T) {
 				b[i] = byte(r.IntN(letters))
 			}
 			unpack(t, d, s.literals(nil, b), b)
-			unpack(t, d, raw(nil, b), b)
 		}
 	}
 }

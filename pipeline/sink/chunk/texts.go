@@ -39,9 +39,8 @@ func (e *Encoder) texts() error {
 	}
 	v.spread()
 	e.meta.Statistics = v.statistics(schemas.String)
-	common := v.commonPrefix(e.meta.Statistics)
 	if len(e.levels) > 0 || len(v.text) <= pageText {
-		return e.textPage(v.lengths, v.text, common, v.rows)
+		return e.textPage(v.lengths, v.text, v.rows)
 	}
 	lengths, text := v.lengths, v.text
 	for len(lengths) > 0 {
@@ -50,7 +49,7 @@ func (e *Encoder) texts() error {
 			size += int(lengths[n])
 			n++
 		}
-		if err := e.textPage(lengths[:n], text[:size], common, n); err != nil {
+		if err := e.textPage(lengths[:n], text[:size], n); err != nil {
 			return err
 		}
 		lengths, text = lengths[n:], text[size:]
@@ -58,66 +57,12 @@ func (e *Encoder) texts() error {
 	return nil
 }
 
-// textPage writes texts that all begin with the same so many bytes, which stand there once.
-func (e *Encoder) textPage(lengths []int32, text []byte, common, rows int) (err error) {
-	if common == 0 || len(lengths) < 2 {
-		if e.payload, err = e.deltas.EncodeInt32(e.payload[:0], lengths); err != nil {
-			return err
-		}
-		e.payload = append(e.payload, text...)
-		return e.data(format.DeltaLengthByteArray, e.payload, rows)
-	}
-	list := slices.Grow(e.dates[:0], len(lengths))[:len(lengths)]
-	e.dates = list
-	for i := range list {
-		list[i] = int32(common)
-	}
-	list[0] = 0 // how much is as in the text before
-	if e.payload, err = e.deltas.EncodeInt32(e.payload[:0], list); err != nil {
+func (e *Encoder) textPage(lengths []int32, text []byte, rows int) (err error) {
+	if e.payload, err = e.deltas.EncodeInt32(e.payload[:0], lengths); err != nil {
 		return err
 	}
-	for i, n := range lengths {
-		list[i] = n - int32(common)
-	}
-	list[0] = lengths[0]
-	if e.packed, err = e.deltas.EncodeInt32(e.packed[:0], list); err != nil {
-		return err
-	}
-	e.payload = appendRests(append(e.payload, e.packed...), text, lengths, common)
-	return e.data(format.DeltaByteArray, e.payload, rows)
-}
-
-// appendRests appends the first text and what follows the common bytes in the others.
-func appendRests(b, text []byte, lengths []int32, common int) []byte {
-	const word = 16 // copied at once, also where less is left
-	b = slices.Grow(b, len(text)+word)
-	at, to := len(b), b[:cap(b)]
-	for i, n := range lengths {
-		rest := text[:n]
-		if i > 0 {
-			rest = rest[common:]
-		}
-		if len(rest) <= word && cap(rest) >= word {
-			copy(to[at:at+word], rest[:word])
-		} else {
-			copy(to[at:], rest)
-		}
-		at += len(rest)
-		text = text[n:]
-	}
-	return b[:at]
-}
-
-// commonPrefix is the number of bytes with which all texts begin, which the least and the
-// greatest tell; 0 where to leave them out saves less than an eighth.
-func (v *values) commonPrefix(s format.Statistics) (n int) {
-	for n < min(len(s.MinValue), len(s.MaxValue)) && s.MinValue[n] == s.MaxValue[n] {
-		n++
-	}
-	if 8*n*len(v.lengths) < len(v.text) {
-		return 0
-	}
-	return n
+	e.payload = append(e.payload, text...)
+	return e.data(format.DeltaLengthByteArray, e.payload, rows)
 }
 
 // textDictionary puts the different texts into e.list and the index of each text into
