@@ -82,11 +82,9 @@ func (c *fixedColumn[T]) gather(f fields, nullable bool) error {
 		for i := range to {
 			v := fieldOf[Opt[T]](f, i)
 			to[i] = v.Value
-			if !v.Valid {
-				clear(to[i : i+1])
-			}
 			word |= bit(v.Valid) << i
 		}
+		clearNulls(to, word)
 		c.valid.append(word, f.n)
 	}
 	if doubles, ok := any(to).([]float64); ok {

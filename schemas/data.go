@@ -6,7 +6,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// Data is the content of a table: record batches of its Arrow schema, in the order
+// Data is the content of a table: record batches of its Arrow schema, but that texts may be listed
+// and sums that fit be int64, see Encoder, in the order
 // of its key. It can be read once. A batch is valid until the next one.
 type Data struct {
 	Table   Table

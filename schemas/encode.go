@@ -132,15 +132,34 @@ func NewEncoder[T any](t Table) *Encoder[T] {
 	return e
 }
 
-// recordSchema is the schema of the table, but for texts that come as labels.
+// recordSchema is the schema of the table, but for texts that come as labels and sums that
+// fit in 64 bits.
 func (e *Encoder[T]) recordSchema() *arrow.Schema {
 	s := e.table.Arrow()
 	fields, meta := s.Fields(), s.Metadata()
 	for i, c := range e.columns {
-		if _, ok := c.(*labelColumn); ok {
+		switch c.(type) {
+		case *labelColumn:
 			fields[i].Type = labelType
+		case *sumColumn:
+			fields[i].Type = arrow.PrimitiveTypes.Int64
 		}
 	}
+	return arrow.NewSchema(fields, &meta)
+}
+
+// schemaOf is the schema of a record of arrays: that of the encoder, unless there are sums that do not fit.
+func (e *Encoder[T]) schemaOf(arrays []arrow.Array) *arrow.Schema {
+	fields, wide := e.schema.Fields(), false
+	for i, a := range arrays {
+		if a.DataType().ID() == arrow.DECIMAL128 {
+			fields[i].Type, wide = a.DataType(), true
+		}
+	}
+	if !wide {
+		return e.schema
+	}
+	meta := e.schema.Metadata()
 	return arrow.NewSchema(fields, &meta)
 }
 
@@ -187,7 +206,7 @@ func (e *Encoder[T]) Take() (arrow.Record, error) {
 	for i, c := range e.columns {
 		arrays[i] = c.take(e.schema.Field(i).Type)
 	}
-	r := array.NewRecord(e.schema, arrays, int64(e.rows))
+	r := array.NewRecord(e.schemaOf(arrays), arrays, int64(e.rows))
 	for _, a := range arrays {
 		a.Release()
 	}
@@ -210,14 +229,15 @@ func columnOf(t Type) (c column, gather func(fields, bool) error, plain, opt ref
 	case Timestamp:
 		return fixed[Instant]()
 	case Money, Amount:
-		return fixed[Sum]()
+		c := &sumColumn{decimal: t.Arrow()}
+		return c, c.gather, reflect.TypeFor[Sum](), reflect.TypeFor[Opt[Sum]]()
 	default:
 		c := &textColumn{}
 		return c, c.gather, reflect.TypeFor[string](), reflect.TypeFor[Opt[string]]()
 	}
 }
 
-func fixed[T int64 | float64 | Day | Instant | Sum]() (column, func(fields, bool) error, reflect.Type, reflect.Type) {
+func fixed[T int64 | float64 | Day | Instant]() (column, func(fields, bool) error, reflect.Type, reflect.Type) {
 	c := &fixedColumn[T]{}
 	return c, c.gather, reflect.TypeFor[T](), reflect.TypeFor[Opt[T]]()
 }

@@ -60,6 +60,7 @@ var distributions = []distribution{
 	func(i int, _ uint64) int64 { return int64(i) * 1_000_000 },
 	func(_ int, b uint64) int64 { return int64(b%40) * 1_000_003 }, // few, far apart
 	func(_ int, b uint64) int64 { return int64(b>>44) * 100 },
+	func(_ int, b uint64) int64 { return int64(b%200)*1500 - 3000 }, // few steps
 	func(_ int, b uint64) int64 { return int64(b) >> (b & 31) },
 	func(_ int, b uint64) int64 { return int64(b) >> 24 },
 }

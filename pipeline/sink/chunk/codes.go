@@ -93,29 +93,35 @@ func (d *dictionary) build(v []int64, limit int) bool {
 func indexed[C code](e *Encoder, dictionary []byte, size int, codes []C) error {
 	width := max(1, bits.Len(uint(size-1)))
 	packed := len(codes) * width / 8
-	if runsOf(codes)*(2+(width+7)/8) < packed/2 {
+	if run := 2 + (width+7)/8; runsOf(codes, packed/2/run)*run < packed/2 {
 		e.payload = appendRuns(e.payload[:0], codes, width)
-		return e.dictionaryAndData(dictionary, size, e.payload, true)
+		packed, ok := e.squeezer.page(e.packed[:0], e.payload)
+		return e.dictionaryAndData(dictionary, size, packed, ok)
 	}
 	if bytes, ok := any(codes).([]uint8); ok {
 		e.payload = append(appendHeader(e.payload[:0], len(codes), 8), bytes...)
 		e.payload = append(e.payload, make([]byte, -len(codes)&7)...)
-		if _, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < 0.95*float64(packed) {
-			return e.dictionaryAndData(dictionary, size, e.payload, true)
+		if literals, ratio := e.squeezer.best(e.payload); ratio*float64(len(e.payload)) < worthIt*float64(packed) {
+			if packed, ok := e.squeezer.squeeze(e.packed[:0], e.payload, literals); ok {
+				return e.dictionaryAndData(dictionary, size, packed, true)
+			}
 		}
 	}
 	e.payload = packBits(appendHeader(e.payload[:0], len(codes), width), codes, width)
-	return e.dictionaryAndData(dictionary, size, e.payload, false)
+	return e.dictionaryAndData(dictionary, size, nil, false)
 }
 
-// runsOf counts the runs of the same value.
-func runsOf[T code | int64](v []T) int {
-	n, last := 1, v[0]
-	for _, x := range v {
-		if x != last {
-			n++
+// runsOf counts the runs of the same value, or says that there are more than most.
+func runsOf[T code | int64](v []T, most int) int {
+	n := 1
+	for at := 1; at < len(v) && n <= most; at += 256 {
+		last := v[at-1]
+		for _, x := range v[at:min(at+256, len(v))] {
+			if x != last {
+				n++
+			}
+			last = x
 		}
-		last = x
 	}
 	return n
 }

@@ -6,12 +6,13 @@
 // or twelve bytes of each, took a fifth of a run. Here columns come as Arrow arrays and
 // every page is written in the form that its values suggest:
 //
-//	few different values    indexes into a dictionary; where the values lie close together the index is a subtraction;
-//	                        of doubles where that saves about a quarter
+//	few different values    indexes into a dictionary; where the values lie close together the index is a subtraction,
+//	                        of a few hundred sums that are multiples of the same a multiplication; of doubles where that
+//	                        saves about a quarter
 //	instants, counts        DELTA_BINARY_PACKED
 //	money                   PLAIN, in zstd frames that are written without searching for repetitions: see frames
 //	texts                   DELTA_LENGTH_BYTE_ARRAY
 //	anything else           PLAIN
 //
-// Pages that do not shrink are stored as they are. The bytes depend on the values only.
+// Pages that do not shrink by a tenth are stored as they are. The bytes depend on the values only.
 package chunk

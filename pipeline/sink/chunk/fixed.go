@@ -22,6 +22,9 @@ func (e *Encoder) fixed(t schemas.Type) error {
 	}
 	switch t {
 	case schemas.Money:
+		if e.multiples(low, width) {
+			return e.listed(t)
+		}
 		return e.money()
 	case schemas.Double:
 		return e.doubles()
@@ -67,7 +70,7 @@ func (e *Encoder) near(t schemas.Type, low int64, width int) error {
 // integers writes counts, instants and dates: as differences, unless few of them are different.
 func (e *Encoder) integers(t schemas.Type) (err error) {
 	v := e.values.ints
-	if n := runsOf(v); n < len(v)/8 && e.dict.build(v, n) { // as many different values at most
+	if n := runsOf(v, len(v)/8); n < len(v)/8 && e.dict.build(v, n) { // as many different values at most
 		return e.listed(t)
 	}
 	size := physicalSize(t)

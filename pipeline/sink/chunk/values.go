@@ -3,8 +3,10 @@ package chunk
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
@@ -41,12 +43,11 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 		case *array.Float64:
 			v.ints = append(v.ints, bitsOf(a.Float64Values()[s.From:s.To])...)
 		case *array.Timestamp:
-			for _, x := range a.TimestampValues()[s.From:s.To] {
-				v.ints = append(v.ints, int64(x))
-			}
+			v.ints = append(v.ints, bitsOf(a.TimestampValues()[s.From:s.To])...)
 		case *array.Date32:
-			for _, x := range a.Date32Values()[s.From:s.To] {
-				v.ints = append(v.ints, int64(x))
+			to := v.more(s.To - s.From)
+			for i, x := range a.Date32Values()[s.From:s.To] {
+				to[i] = int64(x)
 			}
 		case *array.Boolean:
 			bits, at := a.Data().Buffers()[1].Bytes(), a.Data().Offset()
@@ -54,10 +55,11 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 				v.ints = append(v.ints, int64(bits[i>>3]>>(i&7)&1))
 			}
 		case *array.Decimal128:
-			for _, x := range a.Values()[s.From:s.To] {
+			to := v.more(s.To - s.From)
+			for i, x := range a.Values()[s.From:s.To] {
 				low := int64(x.LowBits())
 				overflow |= x.HighBits() ^ low>>63
-				v.ints = append(v.ints, low)
+				to[i] = low
 			}
 		default:
 			return fmt.Errorf("no way to write %T", a)
@@ -82,6 +84,13 @@ func (v *values) gather(c schemas.Column, spans []Span) error {
 		v.low, v.high = bounds(v.ints)
 	}
 	return nil
+}
+
+// more makes room for n more values and returns it; what is there is anything.
+func (v *values) more(n int) []int64 {
+	at := len(v.ints)
+	v.ints = slices.Grow(v.ints, n)[:at+n]
+	return v.ints[at:]
 }
 
 // nulls counts the rows of a span that are null.
@@ -172,10 +181,15 @@ func starts(to []int, lengths []int32) []int {
 func (v *values) gatherWide(spans []Span) {
 	v.wide = make([]byte, 0, schemas.MoneyBytes*(v.rows-v.nulls))
 	for _, s := range spans {
-		a := s.Array.(*array.Decimal128)
 		for i := s.From; i < s.To; i++ {
-			if a.IsValid(i) {
+			if s.Array.IsNull(i) {
+				continue
+			}
+			switch a := s.Array.(type) {
+			case *array.Decimal128:
 				v.wide = appendMoney(v.wide, a.Value(i))
+			case *array.Int64:
+				v.wide = appendMoney(v.wide, decimal128.FromI64(a.Value(i)))
 			}
 		}
 	}
@@ -212,6 +226,7 @@ func boolBit(v bool) uint8 {
 	return 0
 }
 
-func bitsOf(v []float64) []int64 {
+// bitsOf are values of 64 bits as they lie in memory.
+func bitsOf[T float64 | arrow.Timestamp](v []T) []int64 {
 	return unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
 }
