@@ -7,12 +7,6 @@ import "github.com/cohortline/cohortline/schemas"
 type Activity struct {
 	s       Settings
 	periods [][]activePeriod // by position in s.Grains
-
-	// What integers of 64 bits can take: the sums over the order-days of the magnitudes of
-	// net revenue and of cost. small says whether both are below maxCounted.
-	net, cost uint64
-	orders    int64
-	small     bool
 }
 
 // activePeriod is a calendar period in which a customer purchased.
@@ -29,7 +23,6 @@ func NewActivity(s Settings) *Activity {
 
 // Of takes the next customer, who takes the place of the last.
 func (a *Activity) Of(x *Customer) {
-	a.measure(x.Days)
 	for k, g := range a.s.Grains {
 		list := a.periods[k][:0]
 		first := int32(0)
@@ -50,27 +43,4 @@ func (a *Activity) Of(x *Customer) {
 		}
 		a.periods[k] = list
 	}
-}
-
-// measure finds out whether 64 bits are enough.
-func (a *Activity) measure(days []OrderDay) {
-	a.net, a.cost, a.orders, a.small = 0, 0, 0, true
-	for i := range days {
-		d := &days[i]
-		a.orders += int64(d.Orders)
-		net, ok := magnitude(d.Net)
-		cost, ok2 := magnitude(d.Cost)
-		a.net, a.cost = a.net+net, a.cost+cost
-		if !ok || !ok2 || a.net > maxCounted || a.cost > maxCounted {
-			a.small = false
-			return
-		}
-	}
-}
-
-// magnitude is the absolute value of a sum, false where it is beyond maxCounted.
-func magnitude(s schemas.Sum) (uint64, bool) {
-	v := int64(s.LowBits())
-	m := uint64(max(v, -v)) // of the least integer this is 1<<63, which is too large
-	return m, s.HighBits() == v>>63 && m <= maxCounted
 }
