@@ -77,55 +77,62 @@ type queue struct {
 	customers []queuedCustomer
 	segments  []uint32 // of the customers, by dimension
 	parts     []queuedPart
+	found     []foundCohort // of the customers, see count
 }
 
 // queuedCustomer is a customer in a queue.
 type queuedCustomer struct {
 	cohort, ages int32 // index of the cohort, number of ages that it has
-	parts        int32 // number of parts
 }
 
 // queuedPart is what a queued customer did at one age.
 type queuedPart struct {
-	age int32
+	customer, age int32 // the customer by its place in the queue
 	ageCount
 }
 
-// maxQueued is how many customers are counted at a time.
-const maxQueued = 512
+// foundCohort is the cohort of a queued customer, with its counts near at hand.
+type foundCohort struct {
+	counts []ageCount
+	*cohortCells
+}
 
-// end ends a customer, whose parts begin at a place.
-func (q *queue) end(x *Customer, from int, c queuedCustomer) {
-	c.parts = int32(len(q.parts) - from)
+// maxCounted is how many customers are counted at a time: so many that what the counts of a
+// dimension take of the cache is used several times.
+const maxCounted = 8192
+
+// end ends a customer, whose parts are in the queue.
+func (q *queue) end(x *Customer, c queuedCustomer) {
 	q.customers = append(q.customers, c)
 	q.segments = append(q.segments, x.Segments...)
 }
 
-// count counts the customers of a queue, and empties it.
+// count counts the customers of a queue, and empties it. All cohorts are found before the
+// parts are counted, so that the processor runs through these without a branch that it can
+// not foretell and waits for many cells together.
 func (t *cellTable) count(q *queue) {
 	dims := len(t.cohorts)
 	for d := range t.cohorts {
-		parts, segments := q.parts, q.segments
+		found, segments := q.found[:0], q.segments
 		for i := range q.customers {
-			x := &q.customers[i]
 			segment := uint32(0)
 			if len(segments) > 0 {
 				segment, segments = segments[d], segments[dims:]
 			}
-			b := t.find(d, segment, x)
+			b := t.find(d, segment, &q.customers[i])
 			b.customers++
-			counts := b.counts
-			for k := range parts[:x.parts] {
-				p := &parts[k]
-				e := &counts[p.age]
-				orders, ends := e.orders+p.orders, e.ends+p.ends
-				if full(orders, ends) {
-					b.spill(int(p.age), ageCount{orders, ends})
-					orders, ends = 0, 0
-				}
-				e.orders, e.ends = orders, ends
+			found = append(found, foundCohort{b.counts, b})
+		}
+		q.found = found
+		for i := range q.parts {
+			p := &q.parts[i]
+			e := &found[p.customer].counts[p.age]
+			orders, ends := e.orders+p.orders, e.ends+p.ends
+			if full(orders, ends) {
+				found[p.customer].spill(int(p.age), ageCount{orders, ends})
+				orders, ends = 0, 0
 			}
-			parts = parts[x.parts:]
+			e.orders, e.ends = orders, ends
 		}
 	}
 	q.customers, q.segments, q.parts = q.customers[:0], q.segments[:0], q.parts[:0]

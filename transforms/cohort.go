@@ -69,25 +69,25 @@ func (c *CohortCells) Add(x *Customer, a *Activity) {
 			c.addWindows(x, g, i, window{days: windowDays[g.grain], first: x.Days[0].Day})
 		}
 	}
-	if c.queued++; c.queued == maxQueued {
+	if c.queued++; c.queued == maxCounted {
 		c.count()
 	}
 }
 
 func (c *CohortCells) addCalendar(x *Customer, g *grainCells, cohort int, list []activePeriod) {
 	q := &g.queues[calendarTables]
-	from, fits := len(q.parts), true
+	who, from, fits := int32(len(q.customers)), len(q.parts), true
 	for i := range list {
 		p := &list[i]
 		net, ok := smallAmount(p.net)
 		cost, ok2 := smallAmount(p.cost)
 		fits = fits && ok && ok2 && p.orders < maxPackedN // of which uncosted are a part
-		q.parts = append(q.parts, queuedPart{p.age, ageCount{pack(net, int64(p.orders), 1), pack(cost, int64(p.uncosted), 0)}})
+		q.parts = append(q.parts, queuedPart{who, p.age, ageCount{pack(net, int64(p.orders), 1), pack(cost, int64(p.uncosted), 0)}})
 	}
 	n := queuedCustomer{cohort: int32(cohort), ages: g.ages[calendarTables][cohort]}
 	if fits {
 		q.parts[len(q.parts)-1].ends += pack(0, 0, 1) // the last age by which the customer had returned
-		q.end(x, from, n)
+		q.end(x, n)
 		return
 	}
 	q.parts = q.parts[:from]
@@ -106,7 +106,7 @@ func (c *CohortCells) addWindows(x *Customer, g *grainCells, cohort int, w windo
 	q := &g.queues[windowTables]
 	n := queuedCustomer{cohort: int32(cohort), ages: g.ages[windowTables][cohort]}
 	elapsed := w.of(c.s.AsOfDay) - 1
-	from, fits, later := len(q.parts), true, int64(0)
+	who, from, fits, later := int32(len(q.customers)), len(q.parts), true, int64(0)
 	last, orders, net := int32(-1), int64(0), int64(0) // of the part at the end
 	for i := range x.Days {
 		d := &x.Days[i]
@@ -117,7 +117,7 @@ func (c *CohortCells) addWindows(x *Customer, g *grainCells, cohort int, w windo
 		}
 		amount, ok := smallAmount(d.Net)
 		if age != last {
-			q.parts = append(q.parts, queuedPart{age: age})
+			q.parts = append(q.parts, queuedPart{customer: who, age: age})
 			last, orders, net = age, 0, 0
 		}
 		orders, net = orders+int64(d.Orders), net+amount
@@ -129,12 +129,12 @@ func (c *CohortCells) addWindows(x *Customer, g *grainCells, cohort int, w windo
 	}
 	if elapsed >= 0 {
 		if last != elapsed {
-			q.parts = append(q.parts, queuedPart{age: elapsed})
+			q.parts = append(q.parts, queuedPart{customer: who, age: elapsed})
 		}
 		q.parts[len(q.parts)-1].ends += pack(0, 1, later)
 	}
 	if fits {
-		q.end(x, from, n)
+		q.end(x, n)
 		return
 	}
 	q.parts = q.parts[:from]
