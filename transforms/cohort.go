@@ -37,8 +37,7 @@ type grainCells struct {
 	periods []int32         // of the cohorts, by index
 	ages    [2][]int32      // that the cohorts can have, by index, of the calendar and the windows
 	index   map[int32]int32 // of a period
-	last    int32           // index of the cohort found last, of
-	lastOf  int32           // this period
+	firsts  []int32         // by first order-day from firstListed on: index of the cohort, and one; 0 is unknown
 	tables  [2]*cellTable   // of the calendar and the windows; nil where the grain has none, or nobody asks for them
 	queues  [2]queue
 }
@@ -63,7 +62,7 @@ func (c *CohortCells) Add(x *Customer, a *Activity) {
 	for k := range c.grains {
 		g := &c.grains[k]
 		list := a.periods[k]
-		i := c.cohort(g, list[0].period)
+		i := c.cohortOf(g, x.Days[0].Day, list[0].period)
 		c.addCalendar(x, g, i, list)
 		if g.tables[windowTables] != nil {
 			c.addWindows(x, g, i, window{days: windowDays[g.grain], first: x.Days[0].Day})
@@ -191,11 +190,24 @@ func (c *CohortCells) count() {
 	c.queued = 0
 }
 
+// cohortOf is the index of the cohort of customers with a first order-day, in this period.
+func (c *CohortCells) cohortOf(g *grainCells, day, period int32) int {
+	d := day - firstListed
+	if uint32(d) >= listedDays {
+		return c.cohort(g, period)
+	}
+	if g.firsts == nil {
+		g.firsts = make([]int32, listedDays)
+	}
+	i := &g.firsts[d]
+	if *i == 0 {
+		*i = int32(c.cohort(g, period)) + 1
+	}
+	return int(*i) - 1
+}
+
 // cohort is the index of a cohort.
 func (c *CohortCells) cohort(g *grainCells, period int32) int {
-	if period == g.lastOf && len(g.periods) > 0 {
-		return int(g.last)
-	}
 	i, ok := g.index[period]
 	if !ok {
 		i = int32(len(g.periods))
@@ -209,7 +221,6 @@ func (c *CohortCells) cohort(g *grainCells, period int32) int {
 		}
 		g.ages[windowTables] = append(g.ages[windowTables], windows)
 	}
-	g.last, g.lastOf = i, period
 	return int(i)
 }
 
