@@ -25,21 +25,19 @@ func NewActivity(s Settings) *Activity {
 func (a *Activity) Of(x *Customer) {
 	for k, g := range a.s.Grains {
 		list := a.periods[k][:0]
-		first := int32(0)
+		var p *activePeriod // the last one
 		for i := range x.Days {
 			d := &x.Days[i]
 			period := a.s.Calendar.Period(g, d.Day)
-			if n := len(list); n > 0 && list[n-1].period == period {
-				p := &list[n-1]
+			if p != nil && p.period == period {
 				p.orders += uint32(d.Orders)
 				p.uncosted += uint32(d.OrdersNoCost)
 				p.net, p.cost = p.net.Add(d.Net), p.cost.Add(d.Cost)
 				continue
 			}
-			if i == 0 {
-				first = period
-			}
-			list = append(list, activePeriod{period, period - first, d.Day, uint32(d.Orders), uint32(d.OrdersNoCost), d.Net, d.Cost})
+			list = append(list, activePeriod{period, 0, d.Day, uint32(d.Orders), uint32(d.OrdersNoCost), d.Net, d.Cost})
+			p = &list[len(list)-1]
+			p.age = period - list[0].period
 		}
 		a.periods[k] = list
 	}

@@ -35,7 +35,7 @@ type Customer struct {
 type totals struct {
 	gross, discounts, refunds, net schemas.Sum
 	cost                           schemas.Sum // of the purchases whose cost is known
-	uncosted                       int         // purchases whose cost is unknown
+	uncosted                       int64       // purchases whose cost is unknown
 }
 
 // OrderDay is a distinct local date on which a customer purchased.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/schemas"
 )
 
 // Visitor is what one worker of Fold does with the customers it is given.
@@ -245,18 +246,21 @@ func (f *folder) row(p int, ref uint64) []byte {
 
 // addDay adds a purchase, which is not before the others, to the order-days and the totals.
 func (c *Customer) addDay(p *Purchase) {
-	c.total.add(p)
-	if n := len(c.Days); n > 0 && c.Days[n-1].Day >= p.Day {
-		c.dayOf(p.Day).add(p)
+	t := &c.total
+	net, cost, uncosted := sumOf(p.Net()), schemas.Sum{}, int32(1)
+	if p.HasCost {
+		cost, uncosted = sumOf(p.Cost), 0
+	}
+	t.gross, t.discounts, t.refunds = t.gross.Add(sumOf(p.Gross)), t.discounts.Add(sumOf(p.Discount)), t.refunds.Add(sumOf(p.Refund))
+	t.net, t.cost, t.uncosted = t.net.Add(net), t.cost.Add(cost), t.uncosted+int64(uncosted)
+	if n := len(c.Days); n == 0 || c.Days[n-1].Day < p.Day {
+		c.Days = append(c.Days, OrderDay{Net: net, Cost: cost, Day: p.Day, Orders: 1, OrdersNoCost: uncosted})
 		return
 	}
-	d := OrderDay{Day: p.Day, Orders: 1, Net: sumOf(p.Net())}
-	if p.HasCost {
-		d.Cost = sumOf(p.Cost)
-	} else {
-		d.OrdersNoCost = 1
-	}
-	c.Days = append(c.Days, d)
+	d := c.dayOf(p.Day)
+	d.Net, d.Cost = d.Net.Add(net), d.Cost.Add(cost)
+	d.Orders++
+	d.OrdersNoCost += uncosted
 }
 
 // dayOf is the order-day of a date that is not after the last one. Local dates can run
@@ -272,26 +276,6 @@ func (c *Customer) dayOf(day int32) *OrderDay {
 		n++
 	}
 	return &c.Days[n-1]
-}
-
-func (d *OrderDay) add(p *Purchase) {
-	d.Orders++
-	d.Net = d.Net.Add(sumOf(p.Net()))
-	if p.HasCost {
-		d.Cost = d.Cost.Add(sumOf(p.Cost))
-	} else {
-		d.OrdersNoCost++
-	}
-}
-
-func (t *totals) add(p *Purchase) {
-	t.gross, t.discounts, t.refunds = t.gross.Add(sumOf(p.Gross)), t.discounts.Add(sumOf(p.Discount)), t.refunds.Add(sumOf(p.Refund))
-	t.net = t.net.Add(sumOf(p.Net()))
-	if p.HasCost {
-		t.cost = t.cost.Add(sumOf(p.Cost))
-	} else {
-		t.uncosted++
-	}
 }
 
 // Segments are the values of every dimension by code, as the tables name them.
