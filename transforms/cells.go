@@ -77,7 +77,7 @@ type queue struct {
 	customers []queuedCustomer
 	segments  []uint32 // of the customers, by dimension
 	parts     []queuedPart
-	found     []foundCohort // of the customers, see count
+	found     [][]ageCount // the counts of their cohorts, see count
 }
 
 // queuedCustomer is a customer in a queue.
@@ -91,12 +91,6 @@ type queuedPart struct {
 	ageCount
 }
 
-// foundCohort is the cohort of a queued customer, with its counts near at hand.
-type foundCohort struct {
-	counts []ageCount
-	*cohortCells
-}
-
 // maxCounted is how many customers are counted at a time: so many that what the counts of a
 // dimension take of the cache is used several times.
 const maxCounted = 8192
@@ -107,29 +101,33 @@ func (q *queue) end(x *Customer, c queuedCustomer) {
 	q.segments = append(q.segments, x.Segments...)
 }
 
+// segment is the code of a queued customer's segment in one of so many dimensions.
+func (q *queue) segment(customer, d, dims int) uint32 {
+	if len(q.segments) == 0 {
+		return 0
+	}
+	return q.segments[customer*dims+d]
+}
+
 // count counts the customers of a queue, and empties it. All cohorts are found before the
 // parts are counted, so that the processor runs through these without a branch that it can
 // not foretell and waits for many cells together.
 func (t *cellTable) count(q *queue) {
 	dims := len(t.cohorts)
 	for d := range t.cohorts {
-		found, segments := q.found[:0], q.segments
+		found := q.found[:0]
 		for i := range q.customers {
-			segment := uint32(0)
-			if len(segments) > 0 {
-				segment, segments = segments[d], segments[dims:]
-			}
-			b := t.find(d, segment, &q.customers[i])
+			b := t.find(d, q.segment(i, d, dims), &q.customers[i])
 			b.customers++
-			found = append(found, foundCohort{b.counts, b})
+			found = append(found, b.counts) // b itself moves when a new cohort comes
 		}
 		q.found = found
 		for i := range q.parts {
 			p := &q.parts[i]
-			e := &found[p.customer].counts[p.age]
+			e := &found[p.customer][p.age]
 			orders, ends := e.orders+p.orders, e.ends+p.ends
 			if full(orders, ends) {
-				found[p.customer].spill(int(p.age), ageCount{orders, ends})
+				t.find(d, q.segment(int(p.customer), d, dims), &q.customers[p.customer]).spill(int(p.age), ageCount{orders, ends})
 				orders, ends = 0, 0
 			}
 			e.orders, e.ends = orders, ends

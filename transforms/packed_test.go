@@ -116,9 +116,9 @@ func TestCellsHoldWhatCustomersDo(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(len(limits)), uint64(limits[0])))
 			parts := []*CohortCells{NewCohortCells(s, wants), NewCohortCells(s, wants)}
 			activity, want := NewActivity(s), map[cellPlace]*cell{}
-			for range 3000 {
+			for i := range 6000 { // new cohorts come when counts of those before are full
 				x := &Customer{Segments: []uint32{uint32(r.IntN(2)), uint32(r.IntN(3))}}
-				day, orders := int32(r.IntN(40)), 1+r.IntN(6)
+				day, orders := int32(i/60), 1+r.IntN(6)
 				if r.IntN(100) == 0 {
 					day, orders = int32(r.IntN(300)), 200+r.IntN(200)
 				}
