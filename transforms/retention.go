@@ -96,8 +96,15 @@ func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield 
 		if windows && eligible == 0 {
 			break // nobody has completed this window, nor a later one
 		}
-		x := b.cell(age)
-		r.Active, r.Orders, r.NetRevenue = x.active, x.orders, x.net
+		n := &b.counts[age]
+		net, orders, active := n.orders.unpack()
+		_, extra, last := n.ends.unpack()
+		r.Active, r.Orders, r.NetRevenue = active, orders, sumOf(net)
+		if age < len(b.wide) { // rarely
+			x := &b.wide[age]
+			r.Active, r.Orders, r.NetRevenue = active+x.active, orders+x.orders, r.NetRevenue.Add(x.net)
+			last, extra = last+x.last, extra+x.extra
+		}
 		r.Age = int64(age)
 		r.Returned, r.Eligible = returned, eligible
 		if windows {
@@ -108,9 +115,9 @@ func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield 
 		if !yield(r) { // which may write the rates
 			return false
 		}
-		returned -= x.last
+		returned -= last
 		if windows {
-			eligible -= x.extra
+			eligible -= extra
 		}
 	}
 	return true
