@@ -5,7 +5,6 @@ import "github.com/cohortline/cohortline/schemas"
 // cellTable holds cohorts by dimension, code of the segment and index of the cohort; the
 // only dimension is everybody's where none is configured.
 type cellTable struct {
-	windows bool // the ages are windows, else calendar periods
 	cohorts [][][]cohortCells
 	spare   []ageCount // of which new cohorts get their counts
 }
@@ -14,35 +13,31 @@ type cellTable struct {
 type cohortCells struct {
 	counts    []ageCount // by age: all that can be, so that no purchase has to ask
 	customers int64
-	wide      *[]cell // by age, what counts had no room for; nearly always nil
+	wide      []cell // by age, what counts had no room for; rarely long
 }
 
 // ageCount is one age of a cohort: small, because every purchase comes by a few of them at
-// random. CohortCells settles counts before any can overflow.
+// random, and they are too many for the caches. What it is about to have no room for moves to
+// the wide cell of the age.
 type ageCount struct {
-	active, orders uint32
-	last           uint32 // customers for whom this is the last age that counts as returned
-	extra          uint32 // calendar: orders whose cost is unknown; windows: customers for whom this is the last elapsed age
-	net, cost      int64  // cost: of the orders whose cost is known; calendar only
+	orders packed // net revenue, orders, active customers
+	ends   packed // cost of the orders whose cost is known, the two counts of a cell at the end
 }
 
 // cell is a count without limits.
 type cell struct {
-	active, orders, last, extra int64
-	net, cost                   schemas.Sum
+	active, orders int64
+	last           int64 // customers for whom this is the last age that counts as returned
+	extra          int64 // calendar: orders whose cost is unknown; windows: customers for whom this is the last elapsed age
+	net            schemas.Sum
+	cost           schemas.Sum // of the orders whose cost is known; calendar only
 }
-
-// Limits of what all counts together take before they are settled.
-const (
-	maxCountedOrders = 1 << 31
-	maxCounted       = 1 << 62 // of net revenue and of costs
-)
 
 // spareCounts is how many counts are made at a time.
 const spareCounts = 1 << 15
 
-func newCellTable(s Settings, windows bool) *cellTable {
-	return &cellTable{windows: windows, cohorts: make([][][]cohortCells, max(1, len(s.Dimensions)))}
+func newCellTable(s Settings) *cellTable {
+	return &cellTable{cohorts: make([][][]cohortCells, max(1, len(s.Dimensions)))}
 }
 
 // at is a cohort of a segment. Of one that is new ages says how many it can have.
@@ -82,56 +77,60 @@ type queue struct {
 	customers []queuedCustomer
 	segments  []uint32 // of the customers, by dimension
 	parts     []queuedPart
+	found     [][]ageCount // the counts of their cohorts, see count
 }
 
 // queuedCustomer is a customer in a queue.
 type queuedCustomer struct {
-	cohort, ages  int32 // index of the cohort, number of ages that it has
-	parts         int32 // number of parts
-	last, elapsed int32 // last age by which the customer had returned; of windows the last that has elapsed; −1: none
+	cohort, ages int32 // index of the cohort, number of ages that it has
 }
 
 // queuedPart is what a queued customer did at one age.
 type queuedPart struct {
-	age              int32
-	orders, uncosted uint32
-	net, cost        int64
+	customer, age int32 // the customer by its place in the queue
+	ageCount
 }
 
-// maxQueued is how many customers are counted at a time.
-const maxQueued = 512
+// maxCounted is how many customers are counted at a time: so many that what the counts of a
+// dimension take of the cache is used several times.
+const maxCounted = 8192
 
-// end ends a customer, whose parts begin at a place.
-func (q *queue) end(x *Customer, from int, c queuedCustomer) {
-	c.parts = int32(len(q.parts) - from)
+// end ends a customer, whose parts are in the queue.
+func (q *queue) end(x *Customer, c queuedCustomer) {
 	q.customers = append(q.customers, c)
 	q.segments = append(q.segments, x.Segments...)
 }
 
-// count counts the customers of a queue, and empties it.
+// segment is the code of a queued customer's segment in one of so many dimensions.
+func (q *queue) segment(customer, d, dims int) uint32 {
+	if len(q.segments) == 0 {
+		return 0
+	}
+	return q.segments[customer*dims+d]
+}
+
+// count counts the customers of a queue, and empties it. All cohorts are found before the
+// parts are counted, so that the processor runs through these without a branch that it can
+// not foretell and waits for many cells together.
 func (t *cellTable) count(q *queue) {
 	dims := len(t.cohorts)
 	for d := range t.cohorts {
-		parts, segments := q.parts, q.segments
+		found := q.found[:0]
 		for i := range q.customers {
-			x := &q.customers[i]
-			segment := uint32(0)
-			if len(segments) > 0 {
-				segment, segments = segments[d], segments[dims:]
+			b := t.find(d, q.segment(i, d, dims), &q.customers[i])
+			b.customers++
+			found = append(found, b.counts) // b itself moves when a new cohort comes
+		}
+		q.found = found
+		for i := range q.parts {
+			p := &q.parts[i]
+			e := &found[p.customer][p.age]
+			orders, ends := e.orders+p.orders, e.ends+p.ends
+			if full(orders, ends) {
+				t.find(d, q.segment(int(p.customer), d, dims), &q.customers[p.customer]).spill(int(p.age), ageCount{orders, ends})
+				orders, ends = 0, 0
 			}
-			b := t.find(d, segment, x)
-			counts := b.counts
-			for k := range parts[:x.parts] {
-				p := &parts[k]
-				e := &counts[p.age]
-				e.active++
-				e.orders += p.orders
-				e.extra += p.uncosted
-				e.net += p.net
-				e.cost += p.cost
-			}
-			parts = parts[x.parts:]
-			b.end(x, t.windows)
+			e.orders, e.ends = orders, ends
 		}
 	}
 	q.customers, q.segments, q.parts = q.customers[:0], q.segments[:0], q.parts[:0]
@@ -147,27 +146,14 @@ func (t *cellTable) find(d int, segment uint32, x *queuedCustomer) *cohortCells 
 	return t.at(d, segment, int(x.cohort), x.ages)
 }
 
-// end counts a customer, and the last ages.
-func (b *cohortCells) end(x *queuedCustomer, windows bool) {
-	b.customers++
-	if x.last >= 0 {
-		b.counts[x.last].last++
-	}
-	if windows && x.elapsed >= 0 {
-		b.counts[x.elapsed].extra++
-	}
-}
-
 // addWide counts a customer of whom counts cannot take the amounts.
 func (t *cellTable) addWide(x *Customer, c queuedCustomer, parts []widePart) {
 	for d := range t.cohorts {
 		b := t.at(d, x.segment(d), int(c.cohort), c.ages)
-		b.widen()
+		b.customers++
 		for i := range parts {
-			p := &parts[i]
-			(*b.wide)[p.age].add(&p.cell)
+			b.add(int(parts[i].age), &parts[i].cell)
 		}
-		b.end(&c, t.windows)
 	}
 }
 
@@ -193,51 +179,57 @@ func (c *cell) add(o *cell) {
 	c.net, c.cost = c.net.Add(o.net), c.cost.Add(o.cost)
 }
 
-// widen makes room for what counts have no room for.
-func (b *cohortCells) widen() {
-	if b.wide == nil {
-		wide := make([]cell, len(b.counts))
-		b.wide = &wide
+// wideAt is the wide cell of an age.
+func (b *cohortCells) wideAt(age int) *cell {
+	if age >= len(b.wide) {
+		b.wide = append(b.wide, make([]cell, age+1-len(b.wide))...)
+	}
+	return &b.wide[age]
+}
+
+// spill moves a count to the wide cell of its age.
+func (b *cohortCells) spill(age int, n ageCount) {
+	c := n.cell()
+	b.wideAt(age).add(&c)
+}
+
+// add adds what happened at an age, or takes it back.
+func (b *cohortCells) add(age int, c *cell) {
+	n, ok := c.count()
+	if !ok {
+		b.wideAt(age).add(c)
+		return
+	}
+	e := &b.counts[age]
+	e.orders, e.ends = e.orders+n.orders, e.ends+n.ends
+	if full(e.orders, e.ends) {
+		b.spill(age, *e)
+		*e = ageCount{}
 	}
 }
 
 // cell is what happened at an age.
 func (b *cohortCells) cell(age int) cell {
-	n := &b.counts[age]
-	c := cell{int64(n.active), int64(n.orders), int64(n.last), int64(n.extra), sumOf(n.net), sumOf(n.cost)}
-	if b.wide != nil {
-		c.add(&(*b.wide)[age])
+	c := b.counts[age].cell()
+	if age < len(b.wide) {
+		c.add(&b.wide[age])
 	}
 	return c
 }
 
-// settle moves all counts to wide cells.
-func (b *cohortCells) settle() {
-	b.widen()
-	for age := range b.counts {
-		c := b.cell(age)
-		(*b.wide)[age] = c
-	}
-	clear(b.counts)
-}
-
-// sum adds the cells of another part of the same cohort; counts must have room for both.
+// sum adds the cells of another part of the same cohort.
 func (b *cohortCells) sum(from *cohortCells) {
 	b.customers += from.customers
-	for i := range from.counts {
-		n, o := &b.counts[i], &from.counts[i]
-		n.active += o.active
-		n.orders += o.orders
-		n.last += o.last
-		n.extra += o.extra
-		n.net += o.net
-		n.cost += o.cost
-	}
-	if from.wide != nil {
-		b.widen()
-		for i := range *from.wide {
-			(*b.wide)[i].add(&(*from.wide)[i])
+	for age := range from.counts {
+		e, n := &b.counts[age], &from.counts[age]
+		e.orders, e.ends = e.orders+n.orders, e.ends+n.ends
+		if full(e.orders, e.ends) {
+			b.spill(age, *e)
+			*e = ageCount{}
 		}
+	}
+	for age := range from.wide {
+		b.wideAt(age).add(&from.wide[age])
 	}
 }
 

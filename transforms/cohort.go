@@ -19,15 +19,11 @@ var windowDays = [...]int32{Day: 1, Week: 7, Month: 30, Quarter: 0, Year: 0}
 // CohortCells counts customers, orders and money by cohort, segment and age. One
 // gathering serves the tables cohorts, cohort_retention, retention_curves and cohort_ltv.
 type CohortCells struct {
-	s         Settings
-	grains    []grainCells // by position in s.Grains
-	costs     bool         // the costs of the orders are added up
-	queued    int          // customers in the queues of the grains
-	wide      []widePart   // of the customer at hand
-	unsettled struct {     // what the counts have taken since they were last settled
-		orders    int64
-		net, cost uint64
-	}
+	s      Settings
+	grains []grainCells // by position in s.Grains
+	costs  bool         // the costs of the orders are added up
+	queued int          // customers in the queues of the grains
+	wide   []widePart   // of the customer at hand
 
 	once  sync.Once
 	lists [2][]block // calendar and windows; see blocks
@@ -41,8 +37,7 @@ type grainCells struct {
 	periods []int32         // of the cohorts, by index
 	ages    [2][]int32      // that the cohorts can have, by index, of the calendar and the windows
 	index   map[int32]int32 // of a period
-	last    int32           // index of the cohort found last, of
-	lastOf  int32           // this period
+	firsts  []int32         // by first order-day from firstListed on: index of the cohort, and one; 0 is unknown
 	tables  [2]*cellTable   // of the calendar and the windows; nil where the grain has none, or nobody asks for them
 	queues  [2]queue
 }
@@ -53,9 +48,9 @@ func NewCohortCells(s Settings, wants func(tables ...string) bool) *CohortCells 
 	windows := wants("cohort_retention", "retention_curves")
 	for _, g := range s.Grains {
 		cells := grainCells{grain: g, index: make(map[int32]int32)}
-		cells.tables[calendarTables] = newCellTable(s, false)
+		cells.tables[calendarTables] = newCellTable(s)
 		if windows && windowDays[g] > 0 {
-			cells.tables[windowTables] = newCellTable(s, true)
+			cells.tables[windowTables] = newCellTable(s)
 		}
 		c.grains = append(c.grains, cells)
 	}
@@ -64,74 +59,106 @@ func NewCohortCells(s Settings, wants func(tables ...string) bool) *CohortCells 
 
 // Add implements Accumulator.
 func (c *CohortCells) Add(x *Customer, a *Activity) {
-	fits := c.makeRoom(a)
 	for k := range c.grains {
 		g := &c.grains[k]
 		list := a.periods[k]
-		i := c.cohort(g, list[0].period)
-		last := list[len(list)-1].age
-		q := queuedCustomer{cohort: int32(i), ages: g.ages[calendarTables][i], last: last, elapsed: last}
-		c.addCalendar(x, g, q, list, fits)
+		i := c.cohortOf(g, x.Days[0].Day, list[0].period)
+		c.addCalendar(x, g, i, list)
 		if g.tables[windowTables] != nil {
-			w := window{days: windowDays[g.grain], first: x.Days[0].Day}
-			q.ages, q.elapsed = g.ages[windowTables][i], w.of(c.s.AsOfDay)-1
-			q.last = min(q.elapsed, w.of(x.Days[len(x.Days)-1].Day))
-			c.addWindows(x, g, q, w, fits)
+			c.addWindows(x, g, i, window{days: windowDays[g.grain], first: x.Days[0].Day})
 		}
 	}
-	if fits {
-		if c.queued++; c.queued == maxQueued {
-			c.count()
-		}
+	if c.queued++; c.queued == maxCounted {
+		c.count()
 	}
 }
 
-func (c *CohortCells) addCalendar(x *Customer, g *grainCells, n queuedCustomer, list []activePeriod, fits bool) {
-	if !fits {
-		c.wide = c.wide[:0]
-		for i := range list {
-			p := &list[i]
-			c.wide = append(c.wide, widePart{p.age, cell{active: 1, orders: int64(p.orders), extra: int64(p.uncosted), net: p.net, cost: p.cost}})
-		}
-		g.tables[calendarTables].addWide(x, n, c.wide)
-		return
-	}
+func (c *CohortCells) addCalendar(x *Customer, g *grainCells, cohort int, list []activePeriod) {
 	q := &g.queues[calendarTables]
-	from := len(q.parts)
+	who, from, fits := int32(len(q.customers)), len(q.parts), true
 	for i := range list {
 		p := &list[i]
-		q.parts = append(q.parts, queuedPart{p.age, p.orders, p.uncosted, int64(p.net.LowBits()), int64(p.cost.LowBits())})
+		net, ok := smallAmount(p.net)
+		cost, ok2 := smallAmount(p.cost)
+		fits = fits && ok && ok2 && p.orders < maxPackedN // of which uncosted are a part
+		q.parts = append(q.parts, queuedPart{who, p.age, ageCount{pack(net, int64(p.orders), 1), pack(cost, int64(p.uncosted), 0)}})
 	}
-	q.end(x, from, n)
+	n := queuedCustomer{cohort: int32(cohort), ages: g.ages[calendarTables][cohort]}
+	if fits {
+		q.parts[len(q.parts)-1].ends += pack(0, 0, 1) // the last age by which the customer had returned
+		q.end(x, n)
+		return
+	}
+	q.parts = q.parts[:from]
+	c.wide = c.wide[:0]
+	for i := range list {
+		p := &list[i]
+		c.wide = append(c.wide, widePart{p.age, cell{active: 1, orders: int64(p.orders), extra: int64(p.uncosted), net: p.net, cost: p.cost}})
+	}
+	c.wide[len(c.wide)-1].last = 1
+	g.tables[calendarTables].addWide(x, n, c.wide)
 }
 
-func (c *CohortCells) addWindows(x *Customer, g *grainCells, n queuedCustomer, w window, fits bool) {
+// addWindows counts the windows that have elapsed. The last of them is the last by which the
+// customer had returned if an order-day comes after it.
+func (c *CohortCells) addWindows(x *Customer, g *grainCells, cohort int, w window) {
 	q := &g.queues[windowTables]
-	from := len(q.parts)
-	c.wide = c.wide[:0]
+	n := queuedCustomer{cohort: int32(cohort), ages: g.ages[windowTables][cohort]}
+	elapsed := w.of(c.s.AsOfDay) - 1
+	who, from, fits, later := int32(len(q.customers)), len(q.parts), true, int64(0)
+	last, orders, net := int32(-1), int64(0), int64(0) // of the part at the end
 	for i := range x.Days {
 		d := &x.Days[i]
 		age := w.of(d.Day)
-		switch {
-		case age > n.elapsed:
-		case !fits:
-			if len(c.wide) == 0 || c.wide[len(c.wide)-1].age != age {
-				c.wide = append(c.wide, widePart{age, cell{active: 1}})
-			}
-			c.wide[len(c.wide)-1].add(&cell{orders: int64(d.Orders), net: d.Net})
-		case len(q.parts) > from && q.parts[len(q.parts)-1].age == age:
-			p := &q.parts[len(q.parts)-1]
-			p.orders += uint32(d.Orders)
-			p.net += int64(d.Net.LowBits())
-		default:
-			q.parts = append(q.parts, queuedPart{age: age, orders: uint32(d.Orders), net: int64(d.Net.LowBits())})
+		if age > elapsed {
+			later = 1
+			break
 		}
+		amount, ok := smallAmount(d.Net)
+		if age != last {
+			q.parts = append(q.parts, queuedPart{customer: who, age: age})
+			last, orders, net = age, 0, 0
+		}
+		orders, net = orders+int64(d.Orders), net+amount
+		fits = fits && ok && orders < maxPackedN && uint64(net+maxPacked-1) < 2*maxPacked-1
+		q.parts[len(q.parts)-1].orders = pack(net, orders, 1)
+	}
+	if last >= 0 && later == 0 {
+		q.parts[len(q.parts)-1].ends = pack(0, 0, 1)
+	}
+	if elapsed >= 0 {
+		if last != elapsed {
+			q.parts = append(q.parts, queuedPart{customer: who, age: elapsed})
+		}
+		q.parts[len(q.parts)-1].ends += pack(0, 1, later)
 	}
 	if fits {
-		q.end(x, from, n)
+		q.end(x, n)
 		return
 	}
-	g.tables[windowTables].addWide(x, n, c.wide)
+	q.parts = q.parts[:from]
+	g.tables[windowTables].addWide(x, n, c.wideWindows(x, w, elapsed))
+}
+
+// wideWindows are the parts of addWindows of any size.
+func (c *CohortCells) wideWindows(x *Customer, w window, elapsed int32) []widePart {
+	c.wide = c.wide[:0]
+	last := min(elapsed, w.of(x.Days[len(x.Days)-1].Day))
+	for i := range x.Days {
+		d := &x.Days[i]
+		age := w.of(d.Day)
+		if age > elapsed {
+			break
+		}
+		if len(c.wide) == 0 || c.wide[len(c.wide)-1].age != age {
+			c.wide = append(c.wide, widePart{age, cell{active: 1}})
+		}
+		c.wide[len(c.wide)-1].add(&cell{orders: int64(d.Orders), net: d.Net})
+	}
+	if elapsed >= 0 {
+		c.wide = append(c.wide, widePart{last, cell{last: 1}}, widePart{elapsed, cell{extra: 1}})
+	}
+	return c.wide
 }
 
 // window counts the windows of so many days since a first date.
@@ -163,31 +190,24 @@ func (c *CohortCells) count() {
 	c.queued = 0
 }
 
-// makeRoom settles the counts if they could not take another customer like this one; it
-// says whether they can take it at all.
-func (c *CohortCells) makeRoom(a *Activity) bool {
-	if !a.small || a.orders > maxCountedOrders {
-		return false
+// cohortOf is the index of the cohort of customers with a first order-day, in this period.
+func (c *CohortCells) cohortOf(g *grainCells, day, period int32) int {
+	d := day - firstListed
+	if uint32(d) >= listedDays {
+		return c.cohort(g, period)
 	}
-	u := &c.unsettled
-	if !c.room(a.orders, a.net, a.cost) {
-		c.settle()
+	if g.firsts == nil {
+		g.firsts = make([]int32, listedDays)
 	}
-	u.orders, u.net, u.cost = u.orders+a.orders, u.net+a.net, u.cost+a.cost
-	return true
-}
-
-// room says whether counts can take as much more.
-func (c *CohortCells) room(orders int64, net, cost uint64) bool {
-	u := &c.unsettled
-	return u.orders+orders <= maxCountedOrders && u.net+net <= maxCounted && u.cost+cost <= maxCounted
+	i := &g.firsts[d]
+	if *i == 0 {
+		*i = int32(c.cohort(g, period)) + 1
+	}
+	return int(*i) - 1
 }
 
 // cohort is the index of a cohort.
 func (c *CohortCells) cohort(g *grainCells, period int32) int {
-	if period == g.lastOf && len(g.periods) > 0 {
-		return int(g.last)
-	}
 	i, ok := g.index[period]
 	if !ok {
 		i = int32(len(g.periods))
@@ -201,19 +221,7 @@ func (c *CohortCells) cohort(g *grainCells, period int32) int {
 		}
 		g.ages[windowTables] = append(g.ages[windowTables], windows)
 	}
-	g.last, g.lastOf = i, period
 	return int(i)
-}
-
-// settle moves all counts to wide cells.
-func (c *CohortCells) settle() {
-	c.count()
-	for k := range c.grains {
-		for _, t := range c.grains[k].tables {
-			t.each(func(_ int, _ uint32, _ int, b *cohortCells) { b.settle() })
-		}
-	}
-	c.unsettled.orders, c.unsettled.net, c.unsettled.cost = 0, 0, 0
 }
 
 // Merge implements Accumulator.
@@ -221,13 +229,6 @@ func (c *CohortCells) Merge(other Accumulator) {
 	o := other.(*CohortCells)
 	c.count()
 	o.count()
-	if u := &o.unsettled; !c.room(u.orders, u.net, u.cost) {
-		c.settle()
-		o.settle()
-	}
-	c.unsettled.orders += o.unsettled.orders
-	c.unsettled.net += o.unsettled.net
-	c.unsettled.cost += o.unsettled.cost
 	for k := range c.grains {
 		g, from := &c.grains[k], &o.grains[k]
 		for i, t := range from.tables {

@@ -26,8 +26,16 @@ type Customer struct {
 	Purchases []Purchase // at least one
 	Days      []OrderDay // the distinct local dates with a purchase, ascending
 	Segments  []uint32   // per configured dimension, the code of the value at the first purchase
+	total     totals     // of the purchases that addDay has added
 
 	from, to int32 // of a sweep: the dates, by index, at which these purchases make a customer
+}
+
+// totals are what purchases add up to.
+type totals struct {
+	gross, discounts, refunds, net schemas.Sum
+	cost                           schemas.Sum // of the purchases whose cost is known
+	uncosted                       int64       // purchases whose cost is unknown
 }
 
 // OrderDay is a distinct local date on which a customer purchased.

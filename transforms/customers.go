@@ -38,14 +38,15 @@ type customerRows struct {
 	names    [][]string
 	encoder  *schemas.Encoder[CustomerRow]
 	starts   periodStarts
+	months   int // position of months in s.Grains; −1: they are none
 }
 
 func newCustomerRows(s Settings, segments func() [][]string) *customerRows {
-	return &customerRows{s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions)), starts: periodStarts{cal: s.Calendar}}
+	return &customerRows{months: slices.Index(s.Grains, Month), s: s, segments: segments, encoder: schemas.NewEncoder[CustomerRow](schemas.Customers(s.Dimensions)), starts: periodStarts{cal: s.Calendar}}
 }
 
 // Add appends the row of one customer.
-func (c *customerRows) Add(x *Customer) {
+func (c *customerRows) Add(x *Customer, a *Activity) {
 	if c.names == nil {
 		c.names = c.segments()
 	}
@@ -56,36 +57,37 @@ func (c *customerRows) Add(x *Customer) {
 	r.CohortWeek, r.CohortMonth, r.CohortQuarter = c.starts.of(Week, first), c.starts.of(Month, first), c.starts.of(Quarter, first)
 	r.Orders, r.OrderDays, r.Frequency = int64(len(buys)), int64(len(days)), int64(len(days)-1)
 	r.RecencyDays, r.AgeDays = int64(last-first), int64(c.s.LastDay-first)
-	var gross, discounts, refunds, net, cost schemas.Sum
-	for i := range buys {
-		p := &buys[i]
-		gross, discounts, refunds = gross.Add(sumOf(p.Gross)), discounts.Add(sumOf(p.Discount)), refunds.Add(sumOf(p.Refund))
-	}
-	r.GrossRevenue, r.Discounts, r.Refunds = gross, discounts, refunds
-	unknown, month := false, int32(0)
-	r.ActiveMonths = 0
-	for i := range days {
-		d := &days[i]
-		net, cost = net.Add(d.Net), cost.Add(d.Cost)
-		unknown = unknown || d.OrdersNoCost > 0
-		if m := c.s.Calendar.Period(Month, d.Day); i == 0 || m != month {
-			month = m
-			r.ActiveMonths++
-		}
-	}
-	r.NetRevenue = net
+	t := &x.total
+	r.GrossRevenue, r.Discounts, r.Refunds, r.NetRevenue = t.gross, t.discounts, t.refunds, t.net
+	r.ActiveMonths = c.activeMonths(days, a)
 	r.Margin, r.MonetaryValue = schemas.Opt[schemas.Sum]{}, schemas.Opt[float64]{}
-	if !unknown {
-		r.Margin = schemas.Some(net.Sub(cost))
+	if t.uncosted == 0 {
+		r.Margin = schemas.Some(t.net.Sub(t.cost))
 	}
 	if r.Frequency > 0 {
-		r.MonetaryValue = schemas.Some(schemas.SumRatio(net.Sub(days[0].Net), r.Frequency))
+		r.MonetaryValue = schemas.Some(schemas.SumRatio(t.net.Sub(days[0].Net), r.Frequency))
 	}
 	r.First = r.First[:0]
 	for d, code := range x.Segments {
 		r.First = append(r.First, c.names[d][code])
 	}
 	c.encoder.Append(r)
+}
+
+// activeMonths is how many calendar months hold an order-day: those of the activity, where
+// months are a grain.
+func (c *customerRows) activeMonths(days []OrderDay, a *Activity) int64 {
+	if c.months >= 0 {
+		return int64(len(a.periods[c.months]))
+	}
+	n, month := int64(1), c.s.Calendar.Period(Month, days[0].Day)
+	for i := range days[1:] {
+		if m := c.s.Calendar.Period(Month, days[i+1].Day); m != month {
+			month = m
+			n++
+		}
+	}
+	return n
 }
 
 // take returns the rows since the last call.
@@ -136,7 +138,8 @@ func (p *periodRows) Add(x *Customer, a *Activity) {
 		for i := range a.periods[k] {
 			n := &a.periods[k][i]
 			r := p.encoder.Row()
-			*r = PeriodRow{CustomerID: x.ID, Grain: Grains[g], Period: p.starts.of(g, n.day), Orders: int64(n.orders), NetRevenue: n.net, Age: int64(n.age), Lifecycle: lifecycleResurrected}
+			r.CustomerID, r.Grain, r.Period, r.Orders, r.NetRevenue, r.Age = x.ID, Grains[g], p.starts.of(g, n.day), int64(n.orders), n.net, int64(n.age)
+			r.Lifecycle, r.Margin = lifecycleResurrected, schemas.Opt[schemas.Sum]{}
 			switch n.age {
 			case 0:
 				r.Lifecycle = lifecycleNew

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cohortline/cohortline/schemas"
 )
 
 // Visitor is what one worker of Fold does with the customers it is given.
@@ -215,7 +216,7 @@ func (f *folder) visit(p int, i int32, purchases []Purchase) {
 	c.Purchases = purchases
 	f.sort(p, c.Purchases)
 	f.id = f.l.publishedID(f.keyOf(i), f.id[:0])
-	c.ID, c.Days, c.Segments = f.id, c.Days[:0], c.Segments[:0]
+	c.ID, c.Days, c.Segments, c.total = f.id, c.Days[:0], c.Segments[:0], totals{}
 	c.from, c.to = f.dates(i)
 	if first := c.Purchases[0].ref; first == f.firsts[i] { // nearly always: the row need not be fetched again
 		n := len(f.l.rules.Dimensions)
@@ -230,9 +231,7 @@ func (f *folder) visit(p int, i int32, purchases []Purchase) {
 	}
 	f.counts.Customers++
 	f.counts.Purchases += int64(len(c.Purchases))
-	for k := range c.Days {
-		f.counts.Net = f.counts.Net.Add(c.Days[k].Net)
-	}
+	f.counts.Net = f.counts.Net.Add(c.total.net)
 	f.visitor.Add(c)
 }
 
@@ -256,36 +255,38 @@ func (f *folder) row(p int, ref uint64) []byte {
 	return f.l.rows.row(p, ref)
 }
 
-// addDay adds a purchase, which is not before the others, to the order-days.
+// addDay adds a purchase, which is not before the others, to the order-days and the totals.
 func (c *Customer) addDay(p *Purchase) {
-	n := len(c.Days)
-	switch {
-	case n == 0 || c.Days[n-1].Day < p.Day:
-		c.Days = append(c.Days, OrderDay{Day: p.Day})
-	case c.Days[n-1].Day > p.Day:
-		// Local dates can run backwards within an instant order only where a zone repeats a
-		// day; the day then belongs before the last one.
-		for n > 0 && c.Days[n-1].Day > p.Day {
-			n--
-		}
-		if n == 0 || c.Days[n-1].Day != p.Day {
-			c.Days = slices.Insert(c.Days, n, OrderDay{Day: p.Day})
-			n++
-		}
-		c.Days[n-1].add(p)
+	t := &c.total
+	net, cost, uncosted := sumOf(p.Net()), schemas.Sum{}, int32(1)
+	if p.HasCost {
+		cost, uncosted = sumOf(p.Cost), 0
+	}
+	t.gross, t.discounts, t.refunds = t.gross.Add(sumOf(p.Gross)), t.discounts.Add(sumOf(p.Discount)), t.refunds.Add(sumOf(p.Refund))
+	t.net, t.cost, t.uncosted = t.net.Add(net), t.cost.Add(cost), t.uncosted+int64(uncosted)
+	if n := len(c.Days); n == 0 || c.Days[n-1].Day < p.Day {
+		c.Days = append(c.Days, OrderDay{Net: net, Cost: cost, Day: p.Day, Orders: 1, OrdersNoCost: uncosted})
 		return
 	}
-	c.Days[len(c.Days)-1].add(p)
+	d := c.dayOf(p.Day)
+	d.Net, d.Cost = d.Net.Add(net), d.Cost.Add(cost)
+	d.Orders++
+	d.OrdersNoCost += uncosted
 }
 
-func (d *OrderDay) add(p *Purchase) {
-	d.Orders++
-	d.Net = d.Net.Add(sumOf(p.Net()))
-	if p.HasCost {
-		d.Cost = d.Cost.Add(sumOf(p.Cost))
-	} else {
-		d.OrdersNoCost++
+// dayOf is the order-day of a date that is not after the last one. Local dates can run
+// backwards within an instant order only where a zone repeats a day; the day then belongs
+// before the last one.
+func (c *Customer) dayOf(day int32) *OrderDay {
+	n := len(c.Days)
+	for n > 0 && c.Days[n-1].Day > day {
+		n--
 	}
+	if n == 0 || c.Days[n-1].Day != day {
+		c.Days = slices.Insert(c.Days, n, OrderDay{Day: day})
+		n++
+	}
+	return &c.Days[n-1]
 }
 
 // Segments are the values of every dimension by code, as the tables name them.

@@ -72,7 +72,7 @@ func (m *Metrics) Add(c *Customer) {
 		p.Add(c, m.activity)
 	}
 	if m.customers != nil {
-		m.customers.Add(c)
+		m.customers.Add(c, m.activity)
 	}
 	if m.periods != nil {
 		m.periods.Add(c, m.activity)

@@ -96,12 +96,14 @@ func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield 
 		if windows && eligible == 0 {
 			break // nobody has completed this window, nor a later one
 		}
-		last, extra := int64(0), int64(0)
-		if n := &b.counts[age]; b.wide == nil {
-			r.Active, r.Orders, r.NetRevenue, last, extra = int64(n.active), int64(n.orders), sumOf(n.net), int64(n.last), int64(n.extra)
-		} else {
-			x := b.cell(age)
-			r.Active, r.Orders, r.NetRevenue, last, extra = x.active, x.orders, x.net, x.last, x.extra
+		n := &b.counts[age]
+		net, orders, active := n.orders.unpack()
+		_, extra, last := n.ends.unpack()
+		r.Active, r.Orders, r.NetRevenue = active, orders, sumOf(net)
+		if age < len(b.wide) { // rarely
+			x := &b.wide[age]
+			r.Active, r.Orders, r.NetRevenue = active+x.active, orders+x.orders, r.NetRevenue.Add(x.net)
+			last, extra = last+x.last, extra+x.extra
 		}
 		r.Age = int64(age)
 		r.Returned, r.Eligible = returned, eligible
@@ -124,12 +126,11 @@ func (c *CohortCells) retentionOf(r *RetentionRow, b block, windows bool, yield 
 // allEnds adds up the last two counts of all ages.
 func (b *cohortCells) allEnds() (last, extra int64) {
 	for i := range b.counts {
-		last, extra = last+int64(b.counts[i].last), extra+int64(b.counts[i].extra)
+		_, n, m := b.counts[i].ends.unpack()
+		last, extra = last+m, extra+n
 	}
-	if b.wide != nil {
-		for i := range *b.wide {
-			last, extra = last+(*b.wide)[i].last, extra+(*b.wide)[i].extra
-		}
+	for i := range b.wide {
+		last, extra = last+b.wide[i].last, extra+b.wide[i].extra
 	}
 	return last, extra
 }

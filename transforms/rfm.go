@@ -61,6 +61,9 @@ func NewRFM(s Settings) *RFM {
 	return &RFM{s: s, groups: newGroupIndex(), costs: true, sample: sample{limit: maxSampled}}
 }
 
+// maxQueued is how many customers are counted at a time.
+const maxQueued = 512
+
 // maxBy is how many dimensions a fit can be split by: all there are.
 const maxBy = 6
 

@@ -32,7 +32,6 @@ type Sweep struct {
 	base       *sweepBase
 	logs       []changeLog  // by worker
 	orders     []sweepCount // by date, changes
-	wide       bool         // amounts may be more than counts of cells can take
 	dated      *datedCounts
 }
 
@@ -109,7 +108,6 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 	for _, w := range workers[1:] {
 		s.base.merge(w.base)
 	}
-	s.wide = !s.small(workers)
 	s.orders = make([]sweepCount, len(s.dates))
 	for _, w := range workers {
 		w.narrow(s.first, s.end)
@@ -119,17 +117,6 @@ func (l *Ledger) Sweep(tables []string, r SweepRange) (*Sweep, error) {
 		s.logs = append(s.logs, w.log)
 	}
 	return s, nil
-}
-
-// small says whether counts of cells can take all amounts of all workers together.
-func (s *Sweep) small(workers []*sweeper) bool {
-	net, cost := uint64(0), uint64(0)
-	for _, w := range workers {
-		if net, cost = net+w.net, cost+w.cost; w.large || net > maxCounted || cost > maxCounted {
-			return false
-		}
-	}
-	return true
 }
 
 // settingsAt are the settings of a date.
@@ -190,10 +177,6 @@ type sweeper struct {
 	// Most of what the first date sees is not written down: it is gathered as a run of that date
 	// would, of customers who never become part of another one.
 	base *sweepBase
-
-	// What the magnitudes of all amounts add up to; large: 64 bits cannot say.
-	net, cost uint64
-	large     bool
 
 	// Of the customer at hand.
 	start, until int32   // the dates at which it counts, clipped to those covered

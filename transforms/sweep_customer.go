@@ -79,21 +79,12 @@ func (w *sweeper) countOrders(days []OrderDay) {
 		}
 	}
 	for i := range days {
-		w.measure(&days[i])
 		n := sweepCount{purchases: int64(days[i].Orders), net: days[i].Net}
 		if i == 0 {
 			n.customers = 1
 		}
 		add(w.seen[i], n)
 	}
-}
-
-// measure notes how large the amounts are.
-func (w *sweeper) measure(d *OrderDay) {
-	net, ok := magnitude(d.Net)
-	cost, ok2 := magnitude(d.Cost)
-	w.net, w.cost = w.net+net, w.cost+cost
-	w.large = w.large || !ok || !ok2 || w.net > maxCounted || w.cost > maxCounted
 }
 
 // countPeriods counts the calendar periods of a grain, for cells and lifecycle.

@@ -73,12 +73,11 @@ func (s *Sweep) State() *SweepState {
 // that follows from the date.
 func (b *cohortCells) forgetElapsed() {
 	for age := range b.counts {
-		b.counts[age].extra = 0
+		_, n, _ := b.counts[age].ends.unpack()
+		b.counts[age].ends -= pack(0, n, 0)
 	}
-	if b.wide != nil {
-		for age := range *b.wide {
-			(*b.wide)[age].extra = 0
-		}
+	for age := range b.wide {
+		b.wide[age].extra = 0
 	}
 }
 
@@ -158,18 +157,7 @@ func (x *SweepState) changeCells(c *change) {
 	for i, segment := range c.segments {
 		d := int(c.dimension) + i
 		b := x.cells.find(g, of, d, segment, cohort)
-		if x.s.wide {
-			b.widen()
-			(*b.wide)[c.b].add(&cell{int64(c.counts[cellActive]), int64(c.counts[cellOrders]), int64(c.counts[cellLast]), int64(c.counts[cellUncosted]), c.net, c.cost})
-		} else { // less than nothing wraps around, and does so back
-			n := &b.counts[c.b]
-			n.active += uint32(c.counts[cellActive])
-			n.orders += uint32(c.counts[cellOrders])
-			n.last += uint32(c.counts[cellLast])
-			n.extra += uint32(c.counts[cellUncosted])
-			n.net += int64(c.net.LowBits())
-			n.cost += int64(c.cost.LowBits())
-		}
+		b.add(int(c.b), &cell{int64(c.counts[cellActive]), int64(c.counts[cellOrders]), int64(c.counts[cellLast]), int64(c.counts[cellUncosted]), c.net, c.cost})
 		if customers := int64(c.counts[cellCustomers]); customers != 0 {
 			b.customers += customers
 			if g.tables[windowTables] != nil {
@@ -196,7 +184,7 @@ func (c *CohortCells) find(g *grainCells, of, d int, segment uint32, cohort int)
 
 // Bytes is about how much memory the state takes.
 func (x *SweepState) Bytes() (n int64) {
-	const count, wide, day, step, period = 32, 64, 16, 64, 24
+	const count, wide, day, step, period = 16, 64, 16, 64, 24
 	if x.cells != nil {
 		for k := range x.cells.grains {
 			for _, t := range x.cells.grains[k].tables {
@@ -293,7 +281,7 @@ func (x *SweepState) countElapsedOf(g *grainCells, d int, segment uint32, f *fir
 		w := window{days: windowDays[g.grain], first: f.from + int32(i)}
 		if elapsed := w.of(asOf) - 1; n != 0 && w.first <= asOf && elapsed >= 0 {
 			cohort := x.cells.cohort(g, x.s.settings.Calendar.Period(g.grain, w.first))
-			x.cells.find(g, windowTables, d, segment, cohort).counts[elapsed].extra += uint32(n)
+			x.cells.find(g, windowTables, d, segment, cohort).add(int(elapsed), &cell{extra: n})
 		}
 	}
 }

@@ -53,14 +53,12 @@ func (c *CohortCells) LTV(segments [][]string) iter.Seq[LTVRow] {
 
 // totals adds up orders and net revenue of all ages.
 func (b *cohortCells) totals() (orders int64, net schemas.Sum) {
-	small := int64(0) // as all counts together fit
 	for i := range b.counts {
-		orders, small = orders+int64(b.counts[i].orders), small+b.counts[i].net
+		n, of, _ := b.counts[i].orders.unpack()
+		orders, net = orders+of, net.Add(sumOf(n))
 	}
-	if net = sumOf(small); b.wide != nil {
-		for i := range *b.wide {
-			orders, net = orders+(*b.wide)[i].orders, net.Add((*b.wide)[i].net)
-		}
+	for i := range b.wide {
+		orders, net = orders+b.wide[i].orders, net.Add(b.wide[i].net)
 	}
 	return orders, net
 }
