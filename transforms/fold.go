@@ -88,6 +88,7 @@ type folder struct {
 	repeated  keyFilter
 	table     []slot
 	people    []person
+	places    []int32    // of the people, how many purchases; once these are grouped, where the next one goes
 	keys      []byte     // of the people, side by side
 	firsts    []uint64   // of the people, the reference of the row met first
 	segments  []uint32   // of the people, the dimensions of that row
@@ -111,7 +112,7 @@ func (f *folder) partition(p int) error {
 		return err
 	}
 	l.rows.arrange(p, f.view.keep, likelyOrder)
-	f.people, f.keys, f.whose, f.firsts, f.segments = f.people[:0], f.keys[:0], f.whose[:0], f.firsts[:0], f.segments[:0]
+	f.people, f.places, f.keys, f.whose, f.firsts, f.segments = f.people[:0], f.places[:0], f.keys[:0], f.whose[:0], f.firsts[:0], f.segments[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
 	}
@@ -129,9 +130,8 @@ func (f *folder) partition(p int) error {
 	f.group(p)
 	from := int32(0)
 	for _, x := range f.order {
-		to := f.people[x.index].count
-		f.visit(p, x.index, f.purchases[from:to])
-		from = to
+		f.visit(p, x.index, f.purchases[from:x.end])
+		from = x.end
 	}
 	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
 		if f.view.keep {

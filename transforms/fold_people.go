@@ -3,6 +3,7 @@ package transforms
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 )
@@ -21,7 +22,6 @@ type person struct {
 	key   int    // where the key begins in keys
 	size  int32  // of the key
 	owner uint32 // tail of the hash of the key
-	count int32  // purchases, then the end of the person's range in purchases
 	group int32  // of a sweep: the group that this is, and one; see identityGroups
 }
 
@@ -29,6 +29,7 @@ type person struct {
 type rankedPerson struct {
 	owner uint32 // tail of the hash of the key
 	index int32
+	end   int32 // of the person's range in purchases
 }
 
 // see counts a purchase, whose row has a reference, of the person with a key and returns
@@ -43,8 +44,8 @@ func (f *folder) see(ref uint64, row, key []byte) int32 {
 			break
 		}
 		if s.owner == owner {
-			if x := &f.people[s.index-1]; bytes.Equal(f.keys[x.key:x.key+int(x.size)], key) {
-				x.count++
+			if x := &f.people[s.index-1]; equalKeys(f.keys[x.key:x.key+int(x.size)], key) {
+				f.places[s.index-1]++
 				return int32(s.index - 1)
 			}
 		}
@@ -57,10 +58,19 @@ func (f *folder) see(ref uint64, row, key []byte) int32 {
 	return int32(len(f.people) - 1)
 }
 
+// equalKeys is bytes.Equal, for keys of the usual lengths without a call.
+func equalKeys(a, b []byte) bool {
+	if n := len(a); n == len(b) && n >= 8 && n <= 16 {
+		return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) && binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
+	}
+	return bytes.Equal(a, b)
+}
+
 // meet adds a person with one purchase, the row of which has a reference.
 func (f *folder) meet(ref uint64, row, key []byte, group int32) {
 	// copies of the keys are near one another, the rows that they come from are not
-	f.people = append(f.people, person{key: len(f.keys), size: int32(len(key)), owner: ownerTail(row), count: 1, group: group})
+	f.people = append(f.people, person{key: len(f.keys), size: int32(len(key)), owner: ownerTail(row), group: group})
+	f.places = append(f.places, 1)
 	f.keys = append(f.keys, key...)
 	f.firsts = append(f.firsts, ref)
 	f.segments = f.l.appendDims(f.segments, row)
@@ -89,9 +99,11 @@ func (f *folder) grow() {
 // walks the rows as they lie, which is cheaper than to come to each of them by its person.
 func (f *folder) group(p int) {
 	at := int32(0)
-	for _, x := range f.order {
-		count := &f.people[x.index].count
-		at, *count = at+*count, at
+	for i := range f.order {
+		x := &f.order[i]
+		place := &f.places[x.index]
+		at, *place = at+*place, at
+		x.end = at
 	}
 	if n := int(at); cap(f.purchases) < n {
 		f.purchases = make([]Purchase, n+n/8)
@@ -100,9 +112,9 @@ func (f *folder) group(p int) {
 	k := 0
 	place := func(ref uint64, row []byte) {
 		if who := f.whose[k]; who != nobody {
-			x := &f.people[who]
-			f.purchases[x.count].read(ref, row)
-			x.count++
+			place := &f.places[who]
+			f.purchases[*place].read(ref, row)
+			*place++
 		}
 		k++
 	}
@@ -110,9 +122,9 @@ func (f *folder) group(p int) {
 		for at := 0; at < len(c); k++ {
 			from, to := unframe(c, at)
 			if who := f.whose[k]; who != nobody {
-				x := &f.people[who]
-				f.purchases[x.count].read(ref|uint64(at), c[from:to:to])
-				x.count++
+				place := &f.places[who]
+				f.purchases[*place].read(ref|uint64(at), c[from:to:to])
+				*place++
 			}
 			at = to
 		}
@@ -143,7 +155,7 @@ func (f *folder) rank() {
 	for i := range f.people {
 		owner := f.people[i].owner
 		at := &f.buckets[owner>>shift]
-		f.order[*at] = rankedPerson{owner, int32(i)}
+		f.order[*at] = rankedPerson{owner: owner, index: int32(i)}
 		*at++
 	}
 	for i := 1; i < len(f.order); i++ {

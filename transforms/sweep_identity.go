@@ -279,7 +279,7 @@ func (f *folder) seeGroup(group int32, ref uint64, row, key []byte) int32 {
 		return nobody
 	}
 	if i, ok := f.byGroup[group]; ok {
-		f.people[i].count++
+		f.places[i]++
 		return i
 	}
 	i := int32(len(f.people))
