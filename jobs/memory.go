@@ -42,13 +42,18 @@ func planMemory(total, rows int64, threads int) (memory, error) {
 func (m *memory) sweep() int64 { return (m.total - m.rows) / 2 }
 
 // limitHeap lets the garbage collector keep the heap within its share; undo takes that back.
+// Within it the collector works less often than it would: most of what a run holds lies
+// outside the heap, which is small and soon full again.
 func (m *memory) limitHeap() (undo func()) {
-	limit := int64(math.MaxInt64)
+	limit, percent := int64(math.MaxInt64), 100
 	if m.total > 0 {
-		limit = m.total - m.rows
+		limit, percent = m.total-m.rows, 300
 	}
-	before := debug.SetMemoryLimit(limit)
-	return func() { debug.SetMemoryLimit(before) }
+	limitBefore, percentBefore := debug.SetMemoryLimit(limit), debug.SetGCPercent(percent)
+	return func() {
+		debug.SetMemoryLimit(limitBefore)
+		debug.SetGCPercent(percentBefore)
+	}
 }
 
 // ParseBytes reads a size such as 256MiB, 2GiB, 500MB or a number of bytes.
