@@ -36,8 +36,9 @@ func (p plan) String() string {
 // limits spill; without it a few are tried on few orders.
 func TestPlans(t *testing.T) {
 	orders, plans, seed := int64(30_000), 4, uint64(11)
+	config := strings.ReplaceAll(generatedConfig, "\nltv:", "\n# ltv:") // the models take most of the time; TestSameBytes has them
 	if n, err := strconv.Atoi(os.Getenv("COHORTLINE_PLANS")); err == nil {
-		orders, plans, seed = 400_000, n, uint64(time.Now().UnixNano())
+		orders, plans, seed, config = 400_000, n, uint64(time.Now().UnixNano()), generatedConfig
 	}
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 6))
@@ -47,7 +48,7 @@ func TestPlans(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(read(t, filepath.Join(dir, "orders-000.csv"))), "\n")
 	header, lines := lines[0], withNuisances(lines[1:], r)
-	want := runPlan(t, plan{"csv", 1, false, 1, 0}, header, lines)
+	want := runPlan(t, config, plan{"csv", 1, false, 1, 0}, header, lines)
 	for k := range plans {
 		p := plan{[]string{"csv", "csv.gz", "jsonl", "parquet", "parquet", "mixed"}[r.IntN(6)], []int{1, 2, 17}[r.IntN(3)], r.IntN(2) > 0, []int{1, 2, 8}[r.IntN(3)], []int64{0, 64 * MiB, 96 * MiB, 256 * MiB}[r.IntN(4)]}
 		if k == 0 { // with many orders, one plan that spills for certain
@@ -56,7 +57,7 @@ func TestPlans(t *testing.T) {
 		if k < 2 { // and both ways to find repeated orders
 			p.format = []string{"parquet", "mixed"}[k]
 		}
-		got := runPlan(t, p, header, lines)
+		got := runPlan(t, config, p, header, lines)
 		if got == nil { // so little memory for so many threads is refused
 			continue
 		}
@@ -64,7 +65,7 @@ func TestPlans(t *testing.T) {
 			t.Errorf("seed %d, %s: other bytes", seed, p)
 		}
 	}
-	if other := runPlan(t, plan{"csv", 2, true, 2, 0}, header, lines[1:]); maps.Equal(other, want) {
+	if other := runPlan(t, config, plan{"csv", 2, true, 2, 0}, header, lines[1:]); maps.Equal(other, want) {
 		t.Error("one row less gives the same bytes: the comparison sees nothing")
 	}
 }
@@ -88,7 +89,7 @@ func withNuisances(lines []string, r *rand.Rand) []string {
 
 // runPlan runs the lines by a plan and returns the checksums of the metric tables, nil if
 // the memory is refused as too little.
-func runPlan(t *testing.T, p plan, header string, lines []string) map[string]string {
+func runPlan(t *testing.T, config string, p plan, header string, lines []string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	orders := filepath.Join(dir, "orders")
@@ -106,7 +107,7 @@ func runPlan(t *testing.T, p plan, header string, lines []string) map[string]str
 		}
 		writePart(t, format, header, lines[len(lines)*k/p.files:len(lines)*(k+1)/p.files], filepath.Join(orders, fmt.Sprintf("part-%d.%s", k, format)))
 	}
-	c, err := ParseConfig(filepath.Join(dir, "cohortline.yaml"), []byte(generatedConfig), os.LookupEnv)
+	c, err := ParseConfig(filepath.Join(dir, "cohortline.yaml"), []byte(config), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
