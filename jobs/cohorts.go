@@ -241,7 +241,7 @@ func (r *run) extract(ctx context.Context) error {
 		rules.Files = append(rules.Files, transforms.File{Source: in.Spec.Name, Path: in.Object.Path})
 	}
 	r.ledger = transforms.NewLedger(rules)
-	if err := r.findRepeated(ctx, env); err != nil {
+	if err := r.findRepeated(ctx); err != nil {
 		return err
 	}
 	r.extracted, err = pipeline.ExtractOrders(ctx, r.orders, env, r.o.Threads, func() pipeline.OrderWriter { return r.ledger.Writer() }, r.o.Observe)
@@ -258,8 +258,8 @@ func (r *run) extract(ctx context.Context) error {
 
 // findRepeated shows the ids of the orders to the ledger before their rows, where that is
 // cheap: rows of orders that come once then need neither be kept apart nor be gone through.
-func (r *run) findRepeated(ctx context.Context, env pipeline.MapEnv) error {
-	known, err := pipeline.ExtractIDs(ctx, r.orders, env, r.o.Threads, func() pipeline.IDWriter { return r.ledger.IDWriter() })
+func (r *run) findRepeated(ctx context.Context) error {
+	known, err := pipeline.ExtractIDs(ctx, r.orders, r.o.Threads, func() pipeline.IDWriter { return r.ledger.IDWriter() })
 	if !known || err != nil {
 		return err
 	}

@@ -66,10 +66,8 @@ const MaxRejects = 1_000_000
 // worker. Units of files (row groups) are the work; their order does not matter to the
 // ledger.
 func ExtractOrders(ctx context.Context, inputs []Input, env MapEnv, threads int, writer func() OrderWriter, observe Observer) (*Extracted, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	x := newExtraction(ctx, inputs, env, threads, observe)
-	err := x.run(cancel, func() (func(*opened, int) error, func()) {
+	err := x.run(func() (func(*opened, int) error, func()) {
 		w := writer()
 		return func(o *opened, unit int) error { return x.read(o, unit, w) }, w.Close
 	})
@@ -162,7 +160,10 @@ func (x *extraction) take() (*opened, int, error) {
 
 // run reads all units with as many workers as there are threads: worker makes what one of
 // them reads units with and what ends its work. The first failure ends the work of all.
-func (x *extraction) run(cancel func(), worker func() (read func(*opened, int) error, done func())) error {
+func (x *extraction) run(worker func() (read func(*opened, int) error, done func())) error {
+	ctx, cancel := context.WithCancel(x.ctx)
+	defer cancel()
+	x.ctx = ctx
 	var wg sync.WaitGroup
 	var once sync.Once
 	var failed error

@@ -18,7 +18,7 @@ type IDWriter interface {
 // it has: not where an input is a text, which would be parsed twice, or remote, which would be
 // fetched twice. Rows that ExtractOrders leaves out or rejects may be among them; lines of
 // orders are not.
-func ExtractIDs(ctx context.Context, inputs []Input, env MapEnv, threads int, writer func() IDWriter) (bool, error) {
+func ExtractIDs(ctx context.Context, inputs []Input, threads int, writer func() IDWriter) (bool, error) {
 	var of []Input
 	for _, in := range inputs {
 		if in.Spec.Grain == "line" {
@@ -30,10 +30,8 @@ func ExtractIDs(ctx context.Context, inputs []Input, env MapEnv, threads int, wr
 		}
 		of = append(of, in)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	x := newExtraction(ctx, of, env, threads, nil)
-	err := x.run(cancel, func() (func(*opened, int) error, func()) {
+	x := newExtraction(ctx, of, MapEnv{}, threads, nil)
+	err := x.run(func() (func(*opened, int) error, func()) {
 		w := writer()
 		return func(o *opened, unit int) error { return x.readIDs(o, unit, w) }, w.Close
 	})
