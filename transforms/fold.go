@@ -117,7 +117,14 @@ func (f *folder) partition(p int) error {
 		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
-	l.rows.eachChunk(p, f.seeChunk)
+	linked := len(l.linkedBy) > 0
+	l.rows.each(p, func(ref uint64, row []byte) {
+		who := int32(nobody)
+		if key := f.purchaser(row); len(key) > 0 && (!linked || !l.isMoved(row)) {
+			who = f.see(ref, row, key)
+		}
+		f.whose = append(f.whose, who)
+	})
 	l.moved.each(p, func(ref uint64, row []byte) {
 		who := int32(nobody)
 		if orderedAt(row) < f.view.until {
@@ -141,21 +148,6 @@ func (f *folder) partition(p int) error {
 		}
 	}
 	return nil
-}
-
-// seeChunk counts the purchases among the rows of a chunk; ref is the reference of its beginning.
-func (f *folder) seeChunk(ref uint64, c []byte) {
-	linked := len(f.l.linkedBy) > 0
-	for at := 0; at < len(c); {
-		from, to := unframe(c, at)
-		row := c[from:to:to]
-		who := int32(nobody)
-		if key := f.purchaser(row); len(key) > 0 && (!linked || !f.l.isMoved(row)) {
-			who = f.see(ref|uint64(at), row, key)
-		}
-		f.whose = append(f.whose, who)
-		at = to
-	}
 }
 
 // likelyOrder puts the chunks of a partition in an order in which the purchases of a customer

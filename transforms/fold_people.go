@@ -118,17 +118,7 @@ func (f *folder) group(p int) {
 		}
 		k++
 	}
-	f.l.rows.eachChunk(p, func(ref uint64, c []byte) {
-		for at := 0; at < len(c); k++ {
-			from, to := unframe(c, at)
-			if who := f.whose[k]; who != nobody {
-				place := &f.places[who]
-				f.purchases[*place].read(ref|uint64(at), c[from:to:to])
-				*place++
-			}
-			at = to
-		}
-	})
+	f.l.rows.each(p, place)
 	f.l.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
 	f.l.grouped.each(p, func(ref uint64, row []byte) { place(ref|groupedRef, row) })
 }

@@ -29,8 +29,8 @@ func newRepeats(n int, most int64, shift uint) *repeats {
 }
 
 func (r *repeats) spot(hash uint64) (word, bits uint64) {
-	h := hash >> r.rest * 0x9e3779b97f4a7c15
-	return hash >> r.shift, 1<<(h>>58) | 1<<(h>>52&63)
+	_, bits = bloom(hash >> r.rest)
+	return hash >> r.shift, bits
 }
 
 // look says of some orders whether they are suspect. All are looked up in one loop, in which
@@ -97,20 +97,13 @@ func (l *Ledger) FindRepeated() error {
 	}
 	r := newRepeats(int(n), l.rules.Memory/8, l.shift)
 	err = l.parallel(parts, func(next func() (int, bool)) error {
-		for {
-			p, ok := next()
-			if !ok {
-				return nil
-			}
-			if err := found.scanChunks(p, func(c []byte) {
+		return found.drain(next, func(p int) {
+			for _, c := range found.parts[p].chunks {
 				for ; len(c) > 0; c = c[suspectSize:] {
 					r.add(uint64(p)<<l.shift | uint64(binary.LittleEndian.Uint32(c))<<r.rest)
 				}
-			}); err != nil {
-				return err
 			}
-			found.drop(p)
-		}
+		})
 	})
 	l.pools.rows.used.Add(r.size())
 	l.repeats, l.ids = r, nil

@@ -215,13 +215,8 @@ func (s *rowStore) unload(p int) {
 // the reference by which row finds it again. Rows stay valid until the partition is
 // dropped. The order of rows depends on scheduling: whoever reads must not depend on it.
 func (s *rowStore) each(p int, f func(ref uint64, row []byte)) {
-	s.eachChunk(p, func(ref uint64, c []byte) { eachRow(c, ref, f) })
-}
-
-// eachChunk is each for whole chunks and the references of their beginnings.
-func (s *rowStore) eachChunk(p int, f func(ref uint64, c []byte)) {
 	for k, c := range s.parts[p].chunks {
-		f(uint64(k)<<16, c)
+		eachRow(c, uint64(k)<<16, f)
 	}
 }
 

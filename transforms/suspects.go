@@ -254,8 +254,14 @@ func (f *keyFilter) fill(suspects *rowStore, home int) error {
 
 // spot is the word of a key and the bits that it sets there.
 func (f *keyFilter) spot(key uint32) (word, bits uint64) {
-	h := uint64(key) * 0x9e3779b97f4a7c15
-	return h >> 24 & uint64(len(f.words)-1), 1<<(h>>58) | 1<<(h>>52&63)
+	h, bits := bloom(uint64(key))
+	return h >> 24 & uint64(len(f.words)-1), bits
+}
+
+// bloom mixes a key and gives the two bits that it sets in its word of a Bloom filter.
+func bloom(key uint64) (mixed, bits uint64) {
+	h := key * 0x9e3779b97f4a7c15
+	return h, 1<<(h>>58) | 1<<(h>>52&63)
 }
 
 // has says whether the key with this tail is suspect.
