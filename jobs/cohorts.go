@@ -222,7 +222,7 @@ func (r *run) mapEnv() pipeline.MapEnv {
 	return pipeline.MapEnv{Interns: interns, Reporting: r.c.Currency, Dimensions: r.c.Dimensions, NeedEmail: r.c.MatchEmail, NeedCost: needCost}
 }
 
-// extract reads every input once. Orders go to the ledger as they come.
+// extract reads the inputs. Orders go to the ledger as they come.
 func (r *run) extract(ctx context.Context) error {
 	done := r.o.Observe.Stage("extract", fmt.Sprintf("%d files", len(r.records)))
 	var fxRejects []schemas.Reject

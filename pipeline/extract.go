@@ -159,7 +159,9 @@ func (x *extraction) take() (*opened, int, error) {
 }
 
 // run reads all units with as many workers as there are threads: worker makes what one of
-// them reads units with and what ends its work. The first failure ends the work of all.
+// them reads units with and what ends its work. The first failure ends the work of all. What
+// was read counts only if every input still is what was listed and identified, which also
+// explains best why one could not be read.
 func (x *extraction) run(worker func() (read func(*opened, int) error, done func())) error {
 	ctx, cancel := context.WithCancel(x.ctx)
 	defer cancel()
@@ -178,6 +180,11 @@ func (x *extraction) run(worker func() (read func(*opened, int) error, done func
 	}
 	wg.Wait()
 	x.closeAll()
+	for _, in := range x.inputs {
+		if err := in.Object.Unchanged(); err != nil {
+			return err
+		}
+	}
 	return failed
 }
 

@@ -21,6 +21,9 @@ func ReadRates(ctx context.Context, inputs []Input) (rates []schemas.Rate, rejec
 		r := rateReader{rates: rates, rejects: rejects, rows: rows}
 		err = r.read(ctx, in, f)
 		f.Close()
+		if changed := in.Object.Unchanged(); changed != nil {
+			err = changed
+		}
 		if err != nil {
 			return nil, nil, 0, err
 		}

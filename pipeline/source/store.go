@@ -162,6 +162,23 @@ func (o Object) readerAt(ctx context.Context) (io.ReaderAt, io.Closer, int64, er
 	return f, f, info.Size(), nil
 }
 
+// Unchanged fails where a local file is no longer what it was when it was listed, by its size
+// and the time of its last change. Of an object of a bucket every read makes sure of it.
+func (o Object) Unchanged() error {
+	if o.bucket != nil || o.ModTime.IsZero() {
+		return nil
+	}
+	info, err := os.Stat(o.URL)
+	if err == nil && info.Size() == o.Size && info.ModTime().Equal(o.ModTime) {
+		return nil
+	}
+	return o.replaced()
+}
+
+func (o Object) replaced() error {
+	return &FileError{File: o.Path, What: "was replaced while it was being read", Hint: "run again when the export has ended; nothing was changed"}
+}
+
 // at opens length bytes of the object from an offset on, and makes sure that it is still
 // the object that was listed.
 func (o Object) at(ctx context.Context, offset, length int64) (*blob.Reader, error) {
@@ -171,7 +188,7 @@ func (o Object) at(ctx context.Context, offset, length int64) (*blob.Reader, err
 	}
 	if r.Size() != o.Size || !r.ModTime().Truncate(time.Second).Equal(o.ModTime.Truncate(time.Second)) {
 		r.Close()
-		return nil, &FileError{File: o.Path, What: "was replaced while it was being read", Hint: "run again when the export has ended; nothing was changed"}
+		return nil, o.replaced()
 	}
 	return r, nil
 }
