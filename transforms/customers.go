@@ -91,10 +91,7 @@ func (c *customerRows) activeMonths(days []OrderDay, a *Activity) int64 {
 }
 
 // take returns the rows since the last call.
-func (c *customerRows) take() (arrow.Record, error) {
-	c.names = nil
-	return c.encoder.Take()
-}
+func (c *customerRows) take() (arrow.Record, error) { return c.encoder.Take() }
 
 // PeriodRow is a row of customer_periods.
 type PeriodRow struct {

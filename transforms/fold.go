@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -43,16 +44,18 @@ func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) 
 				}
 				break
 			}
-			if err := f.partition(p); err != nil {
+			records, err := f.partition(p)
+			if err != nil {
 				turn.stop()
 				return err
 			}
-			records, failed := f.visitor.Records()
 			if err := turn.pass(p, func() error {
-				if failed != nil {
-					return failed
+				for _, r := range records {
+					if err := emit(r); err != nil {
+						return err
+					}
 				}
-				return emit(records)
+				return nil
 			}); err != nil {
 				if errors.Is(err, errStopped) {
 					break
@@ -101,31 +104,95 @@ type folder struct {
 	customer Customer
 	id       []byte
 	byGroup  map[int32]int32 // of the partition: the person that a group is
+
+	of    orderStores // the partition at hand, or the parts of it
+	split uint        // bits of owner tails that name the part
 }
 
-func (f *folder) partition(p int) error {
+// orderStores hold the purchases of customers, all that one has in one partition.
+type orderStores struct{ rows, moved, grouped *rowStore }
+
+// partition shows the customers of a partition to the visitor. A partition that is larger than
+// what the cache of a core holds is first divided into parts that are not: each row is then
+// copied once more, but what is asked of it, its customer and its purchase is near. It returns
+// the records of the visitor, a set for each part.
+func (f *folder) partition(p int) (records [][]arrow.Record, err error) {
 	l := f.l
 	if size := l.rows.size(p) + l.moved.size(p) + l.grouped.size(p); l.rules.Memory > 0 && size > l.rules.Memory {
-		return &PartitionError{Bytes: size}
+		return nil, &PartitionError{Bytes: size}
 	}
 	if err := errors.Join(f.repeated.fill(l.repeated, p), l.rows.load(p), l.moved.load(p), l.grouped.load(p)); err != nil {
-		return err
+		return nil, err
 	}
 	l.rows.arrange(p, f.view.keep, likelyOrder)
+	f.of, f.split = orderStores{l.rows, l.moved, l.grouped}, 0
+	parts := []int{p}
+	if size, room := l.rows.size(p), l.rules.foldRoom(); size > room && !f.view.keep {
+		parts = f.divide(p, min(maxPartBits, uint(bits.Len64(uint64((size-1)/room)))))
+	}
+	for _, part := range parts {
+		r, err := f.part(part)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
+		if f.view.keep {
+			s.unload(p)
+		} else {
+			s.drop(p)
+		}
+	}
+	return records, nil
+}
+
+// maxPartBits bounds the number of parts: each has a chunk open while a partition is divided.
+const maxPartBits = 8
+
+// divide moves a partition, which is in memory, to 2^width parts, which it returns: by the
+// upper bits of owner tails, so that the parts come in the order of the fold.
+func (f *folder) divide(p int, width uint) (parts []int) {
+	store := func(s *rowStore) *rowStore {
+		to := newRowStore(1<<width, s.pool)
+		s.divide(p, to)
+		return to
+	}
+	f.of, f.split = orderStores{store(f.of.rows), store(f.of.moved), store(f.of.grouped)}, width
+	for i := range 1 << width {
+		parts = append(parts, i)
+	}
+	return parts
+}
+
+// part shows the customers of a partition, or of a part of it, to the visitor, and returns its
+// records.
+func (f *folder) part(p int) ([]arrow.Record, error) {
+	l := f.l
+	if f.split > 0 { // memory may be so short that parts have gone to a scratch file
+		if err := errors.Join(f.of.rows.load(p), f.of.moved.load(p), f.of.grouped.load(p)); err != nil {
+			return nil, err
+		}
+		defer func() {
+			f.of.rows.drop(p)
+			f.of.moved.drop(p)
+			f.of.grouped.drop(p)
+		}()
+	}
 	f.people, f.places, f.keys, f.whose, f.firsts, f.segments = f.people[:0], f.places[:0], f.keys[:0], f.whose[:0], f.firsts[:0], f.segments[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)
 	}
 	clear(f.table)
 	linked := len(l.linkedBy) > 0
-	l.rows.each(p, func(ref uint64, row []byte) {
+	f.of.rows.each(p, func(ref uint64, row []byte) {
 		who := int32(nobody)
 		if key := f.purchaser(row); len(key) > 0 && (!linked || !l.isMoved(row)) {
 			who = f.see(ref, row, key)
 		}
 		f.whose = append(f.whose, who)
 	})
-	l.moved.each(p, func(ref uint64, row []byte) {
+	f.of.moved.each(p, func(ref uint64, row []byte) {
 		who := int32(nobody)
 		if orderedAt(row) < f.view.until {
 			who = f.see(ref|movedRef, row, keyOf(row))
@@ -140,14 +207,7 @@ func (f *folder) partition(p int) error {
 		f.visit(p, x.index, f.purchases[from:x.end])
 		from = x.end
 	}
-	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
-		if f.view.keep {
-			s.unload(p)
-		} else {
-			s.drop(p)
-		}
-	}
-	return nil
+	return f.visitor.Records()
 }
 
 // likelyOrder puts the chunks of a partition in an order in which the purchases of a customer
@@ -240,11 +300,11 @@ func (l *Ledger) appendDims(d []uint32, row []byte) []uint32 {
 func (f *folder) row(p int, ref uint64) []byte {
 	switch {
 	case ref&movedRef != 0:
-		return f.l.moved.row(p, ref&^movedRef)
+		return f.of.moved.row(p, ref&^movedRef)
 	case ref&groupedRef != 0:
-		return f.l.grouped.row(p, ref&^groupedRef)
+		return f.of.grouped.row(p, ref&^groupedRef)
 	}
-	return f.l.rows.row(p, ref)
+	return f.of.rows.row(p, ref)
 }
 
 // addDay adds a purchase, which is not before the others, to the order-days and the totals.

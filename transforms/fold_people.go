@@ -118,9 +118,9 @@ func (f *folder) group(p int) {
 		}
 		k++
 	}
-	f.l.rows.each(p, place)
-	f.l.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
-	f.l.grouped.each(p, func(ref uint64, row []byte) { place(ref|groupedRef, row) })
+	f.of.rows.each(p, place)
+	f.of.moved.each(p, func(ref uint64, row []byte) { place(ref|movedRef, row) })
+	f.of.grouped.each(p, func(ref uint64, row []byte) { place(ref|groupedRef, row) })
 }
 
 // read takes a purchase from its row.
@@ -136,7 +136,7 @@ func (f *folder) rank() {
 	shift := uint(32 - width)
 	f.buckets = append(f.buckets[:0], make([]int32, 1<<width+1)...)
 	for i := range f.people {
-		f.buckets[f.people[i].owner>>shift+1]++
+		f.buckets[f.people[i].owner<<f.split>>shift+1]++
 	}
 	for i := range f.buckets[1:] {
 		f.buckets[i+1] += f.buckets[i]
@@ -144,7 +144,7 @@ func (f *folder) rank() {
 	f.order = slices.Grow(f.order[:0], len(f.people))[:len(f.people)]
 	for i := range f.people {
 		owner := f.people[i].owner
-		at := &f.buckets[owner>>shift]
+		at := &f.buckets[owner<<f.split>>shift]
 		f.order[*at] = rankedPerson{owner: owner, index: int32(i)}
 		*at++
 	}

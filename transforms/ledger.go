@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -26,6 +27,8 @@ type Rules struct {
 	Memory            int64        // bytes of rows to hold; what is beyond goes to Scratch; 0: all in memory
 	Scratch           func() (Scratch, error)
 	Dates             []int64 // as-of instants of a sweep, ascending; the last is AsOf; none: AsOf is the only one
+
+	part int64 // bytes of rows that the fold takes at a time; 0: as many as fit the cache
 }
 
 // File is one order file, as the rejects table names it.
@@ -131,6 +134,12 @@ func (l *Ledger) Close() error { return l.pools.close() }
 // partitionRows is how many rows a partition should have: the fold's working memory then
 // fits the cache of a core.
 const partitionRows = 20_000
+
+// cachedRows is how many bytes of rows can be folded so that they and what is made of them
+// stay in the cache of a core.
+const cachedRows = 512 << 10
+
+func (r *Rules) foldRoom() int64 { return cmp.Or(r.part, cachedRows) }
 
 // maxPartitionBits bounds the number of partitions: every writer has a chunk open in each.
 const maxPartitionBits = 9

@@ -354,6 +354,7 @@ func TestAnySplitGivesTheSameCustomers(t *testing.T) {
 			r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 			lt.threads, lt.parts = 1+r.IntN(8), r.Int64N(1<<22)
 			lt.rules.Memory, lt.rules.Scratch = r.Int64N(2)*(1+r.Int64N(1<<20)), scratchFile(t)
+			lt.rules.part = r.Int64N(2) * (1 + r.Int64N(400))
 			got, counts, _ := lt.run(t, rows, 1+r.IntN(9), false)
 			if !slices.Equal(got, want) {
 				t.Fatalf("seed %d (threads %d, rows %d, %+v):\n%s\nwant\n%s", seed, lt.threads, lt.parts, counts, strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 	"sync"
 )
@@ -269,3 +270,35 @@ func (s *rowStore) drop(p int) {
 	s.pool.give(s.parts[p].chunks...)
 	s.parts[p].chunks, s.parts[p].spilled, s.parts[p].loaded = nil, nil, 0
 }
+
+// divide moves the rows of partition p, which is in memory, to another store, to the partition
+// that the upper bits of their owner tails name.
+func (s *rowStore) divide(p int, to *rowStore) {
+	w := to.writer()
+	shift := 32 - uint(bits.Len(uint(len(to.parts)-1)))
+	q := &s.parts[p]
+	for _, c := range q.chunks {
+		for at := 0; at < len(c); {
+			from, end := unframe(c, at)
+			w.copy(ownerTail(c[from:end])>>shift, c[at:end])
+			at = end
+		}
+		s.pool.give(c)
+	}
+	q.chunks, q.spilled, q.loaded = nil, nil, 0
+	w.close()
+}
+
+// copy appends a row that stands in a chunk, with its length, to partition p.
+func (w *rowWriter) copy(p uint32, row []byte) {
+	b := w.room(p, max(len(row), usualRow))
+	if len(row) <= usualRow && cap(row) >= usualRow {
+		*(*[usualRow]byte)(b) = *(*[usualRow]byte)(row[:usualRow]) // without a call; what is behind the row will be written over
+	} else {
+		copy(b, row)
+	}
+	w.take(p, len(row))
+}
+
+// usualRow is as much as most rows take at most, with their length.
+const usualRow = 64

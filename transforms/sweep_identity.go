@@ -264,7 +264,7 @@ func (f *folder) seeGroups(p int) {
 		return
 	}
 	f.byGroup = map[int32]int32{}
-	f.l.grouped.each(p, func(ref uint64, row []byte) {
+	f.of.grouped.each(p, func(ref uint64, row []byte) {
 		key := keyOf(row)
 		at := len(key) - 4
 		f.whose = append(f.whose, f.seeGroup(int32(binary.LittleEndian.Uint32(key[at:])), ref|groupedRef, row, key[:at]))
