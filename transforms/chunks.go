@@ -15,6 +15,9 @@ type Scratch interface {
 	io.Closer
 }
 
+// expectant is a Scratch that can be told what will be read soon.
+type expectant interface{ WillNeed(at, n int64) }
+
 // Sizes of chunks and of the memory asked for at once.
 const (
 	minChunk = 4 << 10

@@ -44,6 +44,7 @@ func (l *Ledger) fold(v view, visitor func() Visitor, emit func([]arrow.Record) 
 				}
 				break
 			}
+			l.rows.expect(p + max(1, l.rules.Threads))
 			records, err := f.partition(p)
 			if err != nil {
 				turn.stop()

@@ -167,6 +167,19 @@ func (s *rowStore) load(p int) error {
 	return nil
 }
 
+// expect tells scratch files that partition p, if there is one, will be loaded soon: what has
+// gone to the disk is then read while others are folded.
+func (s *rowStore) expect(p int) {
+	if p >= len(s.parts) {
+		return
+	}
+	for _, x := range s.parts[p].spilled {
+		if f, ok := x.file.Scratch.(expectant); ok {
+			f.WillNeed(x.at, int64(x.size))
+		}
+	}
+}
+
 // arrange sorts the chunks of partition p, which is in memory, by their first rows; those
 // that load has brought stay behind the others, where unload looks for them, if it is to be
 // kept.
