@@ -113,6 +113,12 @@ type folder struct {
 // orderStores hold the purchases of customers, all that one has in one partition.
 type orderStores struct{ rows, moved, grouped *rowStore }
 
+func (s *orderStores) drop(p int) {
+	s.rows.drop(p)
+	s.moved.drop(p)
+	s.grouped.drop(p)
+}
+
 // partition shows the customers of a partition to the visitor. A partition that is larger than
 // what the cache of a core holds is first divided into parts that are not: each row is then
 // copied once more, but what is asked of it, its customer and its purchase is near. It returns
@@ -137,6 +143,9 @@ func (f *folder) partition(p int) (records [][]arrow.Record, err error) {
 			return nil, err
 		}
 		records = append(records, r)
+		if f.split > 0 {
+			f.of.drop(part)
+		}
 	}
 	for _, s := range []*rowStore{l.rows, l.moved, l.grouped, l.repeated} {
 		if f.view.keep {
@@ -170,16 +179,6 @@ func (f *folder) divide(p int, width uint) (parts []int) {
 // records.
 func (f *folder) part(p int) ([]arrow.Record, error) {
 	l := f.l
-	if f.split > 0 { // memory may be so short that parts have gone to a scratch file
-		if err := errors.Join(f.of.rows.load(p), f.of.moved.load(p), f.of.grouped.load(p)); err != nil {
-			return nil, err
-		}
-		defer func() {
-			f.of.rows.drop(p)
-			f.of.moved.drop(p)
-			f.of.grouped.drop(p)
-		}()
-	}
 	f.people, f.places, f.keys, f.whose, f.firsts, f.segments = f.people[:0], f.places[:0], f.keys[:0], f.whose[:0], f.firsts[:0], f.segments[:0]
 	if len(f.table) == 0 {
 		f.table = make([]slot, 1<<10)

@@ -32,6 +32,7 @@ func newRowStore(parts int, pool *chunkPool) *rowStore {
 type rowWriter struct {
 	store *rowStore
 	open  [][]byte
+	stay  bool // what is written stays in memory, whatever there is of it
 }
 
 func (s *rowStore) writer() *rowWriter {
@@ -117,7 +118,11 @@ func (w *rowWriter) flush(p uint32) {
 	}
 	w.open[p] = nil
 	q := &w.store.parts[p]
-	x, spilled := w.store.pool.spill(b)
+	var x extent
+	spilled := false
+	if !w.stay {
+		x, spilled = w.store.pool.spill(b)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !spilled {
@@ -285,9 +290,11 @@ func (s *rowStore) drop(p int) {
 }
 
 // divide moves the rows of partition p, which is in memory, to another store, to the partition
-// that the upper bits of their owner tails name.
+// that the upper bits of their owner tails name. They stay in memory: the chunks that they
+// leave are those that they come to.
 func (s *rowStore) divide(p int, to *rowStore) {
 	w := to.writer()
+	w.stay = true
 	shift := 32 - uint(bits.Len(uint(len(to.parts)-1)))
 	q := &s.parts[p]
 	for _, c := range q.chunks {
