@@ -14,19 +14,19 @@ TEXT ·matchSteps(SB), NOSPLIT, $0-68
 	MOVQ found+40(FP), R10
 	XORL R11, R11              // bytes that are not ASCII
 	MOVL $0x22, AX
-	MOVQ AX, X0
+	VMOVQ AX, X0
 	VPBROADCASTB X0, Y0        // quotes
 	MOVL $0x5c, AX
-	MOVQ AX, X1
+	VMOVQ AX, X1
 	VPBROADCASTB X1, Y1        // backslashes
 	MOVL $0x1f, AX
-	MOVQ AX, X2
+	VMOVQ AX, X2
 	VPBROADCASTB X2, Y2        // the highest control character
 	MOVL $0x30, AX
-	MOVQ AX, X3
+	VMOVQ AX, X3
 	VPBROADCASTB X3, Y3        // zeros
 	MOVL $9, AX
-	MOVQ AX, X8
+	VMOVQ AX, X8
 	VPBROADCASTB X8, Y8        // nines, as numbers
 
 step:
