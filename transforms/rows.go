@@ -173,12 +173,17 @@ func (s *rowStore) load(p int) error {
 }
 
 // expect tells scratch files that partition p, if there is one, will be loaded soon: what has
-// gone to the disk is then read while others are folded.
+// gone to the disk is then read while others are folded. Another worker may have that
+// partition already.
 func (s *rowStore) expect(p int) {
 	if p >= len(s.parts) {
 		return
 	}
-	for _, x := range s.parts[p].spilled {
+	q := &s.parts[p]
+	q.mu.Lock()
+	spilled := q.spilled
+	q.mu.Unlock()
+	for _, x := range spilled {
 		if f, ok := x.file.Scratch.(expectant); ok {
 			f.WillNeed(x.at, int64(x.size))
 		}
@@ -286,7 +291,14 @@ func (s *rowStore) row(p int, ref uint64) []byte {
 // drop forgets partition p and gives its memory back.
 func (s *rowStore) drop(p int) {
 	s.pool.give(s.parts[p].chunks...)
-	s.parts[p].chunks, s.parts[p].spilled, s.parts[p].loaded = nil, nil, 0
+	s.parts[p].empty()
+}
+
+// empty forgets the chunks of a partition.
+func (q *rowPart) empty() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.chunks, q.spilled, q.loaded = nil, nil, 0
 }
 
 // divide moves the rows of partition p, which is in memory, to another store, to the partition
@@ -305,7 +317,7 @@ func (s *rowStore) divide(p int, to *rowStore) {
 		}
 		s.pool.give(c)
 	}
-	q.chunks, q.spilled, q.loaded = nil, nil, 0
+	q.empty()
 	w.close()
 }
 
