@@ -43,15 +43,7 @@ func TestSegmentIsThatOfTheFirstPurchase(t *testing.T) {
 	channels := schemas.NewIntern()
 	rules.Interns = &schemas.Interns{Currency: schemas.NewIntern("EUR"), Dims: []*schemas.Intern{channels}}
 	rules.Rates, rules.Threads = NewRates("EUR", nil), 1
-	l := NewLedger(rules)
-	w := l.Writer()
-	if err := w.Add(toBatch(rows, rules.Interns, 1, false)); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if err := l.Resolve(); err != nil {
-		t.Fatal(err)
-	}
+	l := resolved(t, rules, rows)
 	got := segmentsOf{}
 	if err := l.Fold(func() Visitor { return got }, func([]arrow.Record) error { return nil }); err != nil {
 		t.Fatal(err)
@@ -88,15 +80,7 @@ func TestDividedPartitionsKeepTheOrder(t *testing.T) {
 		rules := newLedgerTest().rules
 		rules.Interns = &schemas.Interns{Currency: schemas.NewIntern("EUR"), Dims: []*schemas.Intern{schemas.NewIntern()}}
 		rules.Rates, rules.Threads, rules.part = NewRates("EUR", nil), threads, part
-		l := NewLedger(rules)
-		w := l.Writer()
-		if err := w.Add(toBatch(rows, rules.Interns, 1, false)); err != nil {
-			t.Fatal(err)
-		}
-		w.Close()
-		if err := l.Resolve(); err != nil {
-			t.Fatal(err)
-		}
+		l := resolved(t, rules, rows)
 		sets := 0
 		err := l.Fold(func() Visitor { return recorded{newCustomerRows(rules.Settings, l.Segments)} }, func(records []arrow.Record) error {
 			sets++

@@ -153,6 +153,21 @@ func (lt *ledgerTest) fold(t *testing.T, rows []row, batch int, lines, idsFirst 
 	return out, l.Counts(), l.Rejects()
 }
 
+// resolved is a ledger with some rows of one file, ready to be folded.
+func resolved(t *testing.T, rules Rules, rows []row) *Ledger {
+	t.Helper()
+	l := NewLedger(rules)
+	w := l.Writer()
+	if err := w.Add(toBatch(rows, rules.Interns, 1, false)); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if err := l.Resolve(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func toBatch(rows []row, in *schemas.Interns, first int64, lines bool) *schemas.OrderBatch {
 	b := &schemas.OrderBatch{N: len(rows), Source: rows[0].source, File: rows[0].file, Row: first, Lines: lines, Dims: make([][]uint32, 1)}
 	for i, r := range rows {
@@ -444,20 +459,12 @@ func TestFoldStopsOnError(t *testing.T) {
 	rules := lt.rules
 	rules.Interns = &schemas.Interns{Currency: schemas.NewIntern("EUR"), Dims: []*schemas.Intern{schemas.NewIntern()}}
 	rules.Rates, rules.Threads = NewRates("EUR", nil), 4
-	l := NewLedger(rules)
+	l := resolved(t, rules, []row{order1("1", "a", "", 1, 1, 1)})
 	defer func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	w := l.Writer()
-	if err := w.Add(toBatch([]row{order1("1", "a", "", 1, 1, 1)}, rules.Interns, 1, false)); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if err := l.Resolve(); err != nil {
-		t.Fatal(err)
-	}
 	full := errors.New("disk full")
 	calls := 0
 	err := l.Fold(func() Visitor { return &collected{} }, func([]arrow.Record) error {
