@@ -133,11 +133,11 @@ func (f *folder) partition(p int) (records [][]arrow.Record, err error) {
 	}
 	l.rows.arrange(p, f.view.keep, likelyOrder)
 	f.of, f.split = orderStores{l.rows, l.moved, l.grouped}, 0
-	parts := []int{p}
+	from, to := p, p+1
 	if size, room := l.rows.size(p), l.rules.foldRoom(); size > room && !f.view.keep {
-		parts = f.divide(p, min(maxPartBits, uint(bits.Len64(uint64((size-1)/room)))))
+		from, to = 0, f.divide(p, min(maxPartBits, uint(bits.Len64(uint64((size-1)/room)))))
 	}
-	for _, part := range parts {
+	for part := from; part < to; part++ {
 		r, err := f.part(part)
 		if err != nil {
 			return nil, err
@@ -160,19 +160,16 @@ func (f *folder) partition(p int) (records [][]arrow.Record, err error) {
 // maxPartBits bounds the number of parts: each has a chunk open while a partition is divided.
 const maxPartBits = 8
 
-// divide moves a partition, which is in memory, to 2^width parts, which it returns: by the
-// upper bits of owner tails, so that the parts come in the order of the fold.
-func (f *folder) divide(p int, width uint) (parts []int) {
+// divide moves a partition, which is in memory, to 2^width parts, whose number it returns: by
+// the upper bits of owner tails, so that the parts come in the order of the fold.
+func (f *folder) divide(p int, width uint) (parts int) {
 	store := func(s *rowStore) *rowStore {
 		to := newRowStore(1<<width, s.pool)
 		s.divide(p, to)
 		return to
 	}
 	f.of, f.split = orderStores{store(f.of.rows), store(f.of.moved), store(f.of.grouped)}, width
-	for i := range 1 << width {
-		parts = append(parts, i)
-	}
-	return parts
+	return 1 << width
 }
 
 // part shows the customers of a partition, or of a part of it, to the visitor, and returns its

@@ -310,27 +310,9 @@ func (s *rowStore) divide(p int, to *rowStore) {
 	shift := 32 - uint(bits.Len(uint(len(to.parts)-1)))
 	q := &s.parts[p]
 	for _, c := range q.chunks {
-		for at := 0; at < len(c); {
-			from, end := unframe(c, at)
-			w.copy(ownerTail(c[from:end])>>shift, c[at:end])
-			at = end
-		}
+		eachRow(c, 0, func(_ uint64, row []byte) { w.put(ownerTail(row)>>shift, row) })
 		s.pool.give(c)
 	}
 	q.empty()
 	w.close()
 }
-
-// copy appends a row that stands in a chunk, with its length, to partition p.
-func (w *rowWriter) copy(p uint32, row []byte) {
-	b := w.room(p, max(len(row), usualRow))
-	if len(row) <= usualRow && cap(row) >= usualRow {
-		*(*[usualRow]byte)(b) = *(*[usualRow]byte)(row[:usualRow]) // without a call; what is behind the row will be written over
-	} else {
-		copy(b, row)
-	}
-	w.take(p, len(row))
-}
-
-// usualRow is as much as most rows take at most, with their length.
-const usualRow = 64
